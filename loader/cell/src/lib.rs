@@ -1,0 +1,1 @@
+//! All that a cell ever does.

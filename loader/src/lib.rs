@@ -1,0 +1,2 @@
+//! The loader.
+#![forbid(unsafe_code)]

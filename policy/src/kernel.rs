@@ -1,0 +1,43 @@
+//! What a kernel can enforce, as a value: the compiler is handed it and never probes, so that every profile can be
+//! planned for every kernel in a test.
+
+use serde::Serialize;
+
+/// Processor architectures that Lazaret knows the syscall tables of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Arch {
+    /// `x86_64`, `AUDIT_ARCH_X86_64`.
+    X86_64,
+    /// `aarch64`, `AUDIT_ARCH_AARCH64`.
+    Aarch64,
+}
+
+impl Arch {
+    /// The architecture this program was built for.
+    #[cfg(target_arch = "x86_64")]
+    pub const NATIVE: Self = Self::X86_64;
+    /// The architecture this program was built for.
+    #[cfg(target_arch = "aarch64")]
+    pub const NATIVE: Self = Self::Aarch64;
+}
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!("Lazaret confines plugins with Linux on x86_64 and aarch64");
+
+/// What the running kernel and this build together can enforce.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KernelSupport {
+    /// Whose syscall numbers.
+    pub arch: Arch,
+    /// Landlock ABI, 0 where the kernel has none.
+    pub landlock_abi: u32,
+    /// `seccomp(2)` filters.
+    pub seccomp: bool,
+    /// `PR_SET_MDWE` (Linux 6.3).
+    pub mdwe: bool,
+    /// The host runs as uid 0: limits on tasks need a user of the cell's own.
+    pub root: bool,
+    /// Processors the host may use; with one, spinning only delays the peer.
+    pub processors: u32,
+}

@@ -1,0 +1,156 @@
+//! What a policy means on one kernel: numbers and lists, nothing left to interpret. A cell enforces exactly this, and
+//! this file is all of the policy crate that is linked into a cell.
+
+use serde::{Deserialize, Serialize};
+
+/// What one cell enforces, in the order in which it is applied.
+///
+/// A plan is made by [`Policy::plan`](crate::Policy::plan) in the host and travels to the cell in its byte form. It
+/// holds no names: syscalls are filters, Landlock rights are kernel bits, sizes are bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Resource limits, `setrlimit(2)`.
+    pub limits: Limits,
+    /// The user and group the cell becomes, when the host is root; `None` keeps the host's own.
+    pub identity: Option<Identity>,
+    /// Refuse memory that is writable and later executable: `PR_SET_MDWE` (Linux 6.3).
+    pub mdwe: bool,
+    /// Landlock domain; `None` only where the policy lists the layer as optional and the kernel lacks it.
+    pub landlock: Option<Landlock>,
+    /// seccomp filters of the two phases.
+    pub seccomp: Seccomp,
+    /// Sizes and waiting of the call channel.
+    pub channel: Channel,
+}
+
+/// Values for `setrlimit(2)`; soft and hard limit are set to the same number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes of private writable memory, `RLIMIT_DATA`. The policy's `limits.memory`.
+    pub data: u64,
+    /// Bytes of address space, `RLIMIT_AS`: above `data`, since runtimes reserve more than they use.
+    pub address_space: u64,
+    /// Bytes of a thread's stack, `RLIMIT_STACK`.
+    pub stack: u64,
+    /// Seconds of processor time over the life of the cell, `RLIMIT_CPU`.
+    pub cpu_seconds: u64,
+    /// Open descriptors, `RLIMIT_NOFILE`.
+    pub open_files: u64,
+    /// Bytes of the largest file the cell may write, `RLIMIT_FSIZE`.
+    pub file_size: u64,
+    /// Tasks of the cell's user, `RLIMIT_NPROC`; the kernel ignores it for uid 0.
+    pub tasks: u64,
+}
+
+/// Numeric credentials a root host gives its cells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Real, effective and saved user id.
+    pub uid: u32,
+    /// Real, effective and saved group id; supplementary groups are cleared.
+    pub gid: u32,
+}
+
+/// One Landlock domain, `landlock_create_ruleset(2)`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Landlock {
+    /// The ABI the bits below belong to; the cell demands it and never falls back.
+    pub abi: u32,
+    /// Handled `LANDLOCK_ACCESS_FS_*` bits.
+    pub handled_fs: u64,
+    /// Handled `LANDLOCK_ACCESS_NET_*` bits.
+    pub handled_net: u64,
+    /// Scoped `LANDLOCK_SCOPE_*` bits.
+    pub scoped: u64,
+    /// Granted files and trees.
+    pub paths: Vec<PathRule>,
+    /// Granted TCP and UDP ports.
+    pub ports: Vec<PortRule>,
+}
+
+/// One granted path: everything beneath a directory, or one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathRule {
+    /// Absolute path, as bytes: a path is not text.
+    pub path: Vec<u8>,
+    /// `LANDLOCK_ACCESS_FS_*` bits. The cell masks rights of directories away where the path is a file.
+    pub access: u64,
+}
+
+/// One granted port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRule {
+    /// Port number in host byte order.
+    pub port: u16,
+    /// `LANDLOCK_ACCESS_NET_*` bits.
+    pub access: u64,
+}
+
+/// Filters in the order in which they are installed; they stack, so the call phase only narrows the load phase.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seccomp {
+    /// In force while libraries and the plugin are mapped.
+    pub load: Vec<Filter>,
+    /// Added before the first call.
+    pub call: Vec<Filter>,
+}
+
+/// One classic BPF program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filter(pub Vec<Instruction>);
+
+/// One `struct sock_filter` of `<linux/filter.h>`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Instruction {
+    /// Operation.
+    pub code: u16,
+    /// Jump when true, in instructions.
+    pub jt: u8,
+    /// Jump when false, in instructions.
+    pub jf: u8,
+    /// Operand.
+    pub k: u32,
+}
+
+/// The call channel's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Channel {
+    /// Bytes of arguments, and of results, that one call may carry.
+    pub message: u32,
+    /// Nanoseconds a cell spins for the next request before it sleeps; 0 where there is one processor.
+    pub spin_ns: u32,
+}
+
+/// The byte form was not a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAPlan;
+
+impl std::fmt::Display for NotAPlan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the bytes are not a plan")
+    }
+}
+
+impl std::error::Error for NotAPlan {}
+
+impl Plan {
+    /// The byte form (postcard) in which a plan travels to the cell of the same release.
+    ///
+    /// # Panics
+    /// Never: a plan holds only integers, vectors and options, which the format always can express.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).expect("integers, vectors and options always serialise")
+    }
+
+    /// Reads the byte form back.
+    ///
+    /// # Errors
+    /// [`NotAPlan`] when the bytes are cut short, run over, or say something a plan cannot say.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, NotAPlan> {
+        match postcard::take_from_bytes(bytes) {
+            Ok((plan, [])) => Ok(plan),
+            Ok(_) | Err(_) => Err(NotAPlan),
+        }
+    }
+}
