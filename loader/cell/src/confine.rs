@@ -1,0 +1,234 @@
+//! The layers: each function puts one in force for the calling thread, which is the only one of the process.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use caps::{CapSet, Capability};
+use landlock::{
+    ABI, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort, PathBeneath, Ruleset,
+    RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus, Scope,
+};
+use lazaret_policy::{Filter, Identity, Landlock, Limits, PathRule};
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{Gid, Resource, Rlimit, Uid};
+use rustix::thread::CapabilitiesSecureBits;
+
+/// A layer that is not in force, with `errno` where the kernel gave one.
+#[derive(Debug)]
+pub(crate) struct NotConfined(pub(crate) i32);
+
+impl From<io::Error> for NotConfined {
+    fn from(error: io::Error) -> Self {
+        Self(error.raw_os_error().unwrap_or(0))
+    }
+}
+
+impl From<rustix::io::Errno> for NotConfined {
+    fn from(errno: rustix::io::Errno) -> Self {
+        Self(errno.raw_os_error())
+    }
+}
+
+impl From<caps::errors::CapsError> for NotConfined {
+    fn from(_: caps::errors::CapsError) -> Self {
+        // The crate keeps the errno only as text.
+        Self(0)
+    }
+}
+
+type Result<T> = std::result::Result<T, NotConfined>;
+
+/// A check of our own that did not hold.
+const UNPROVEN: NotConfined = NotConfined(0);
+
+/// `setrlimit(2)`: what the plan says, and 0 for what no plugin needs.
+pub(crate) fn limits(limits: &Limits) -> Result<()> {
+    let set = [
+        (Resource::Data, limits.data),
+        (Resource::As, limits.address_space),
+        (Resource::Stack, limits.stack),
+        (Resource::Cpu, limits.cpu_seconds),
+        (Resource::Nofile, limits.open_files),
+        (Resource::Fsize, limits.file_size),
+        (Resource::Nproc, limits.tasks),
+        (Resource::Core, 0),
+        (Resource::Memlock, 0),
+        (Resource::Msgqueue, 0),
+        (Resource::Nice, 0),
+        (Resource::Rtprio, 0),
+        (Resource::Sigpending, 64),
+    ];
+    for (resource, value) in set {
+        // The host's own hard limit may be lower; an ordinary user cannot raise it, and lower is stricter.
+        let hard = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
+        let value = Some(value.min(hard));
+        rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value })?;
+    }
+    Ok(())
+}
+
+/// Empties the capability bounding and ambient sets and locks the securebits, so that no capability comes back through
+/// uid 0, a file or the ambient set (capabilities(7)). Needs `CAP_SETPCAP`; without it there is nothing to come back.
+pub(crate) fn bounding() -> Result<()> {
+    caps::clear(None, CapSet::Ambient)?;
+    if !caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP)? {
+        return Ok(());
+    }
+    caps::clear(None, CapSet::Bounding)?;
+    // The crate takes a failed read for an absent capability; read once more.
+    if !caps::read(None, CapSet::Bounding)?.is_empty() {
+        return Err(UNPROVEN);
+    }
+    let bits = CapabilitiesSecureBits::NO_ROOT
+        | CapabilitiesSecureBits::NO_ROOT_LOCKED
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP
+        | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+        | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
+        | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
+    rustix::thread::set_capabilities_secure_bits(bits)?;
+    Ok(())
+}
+
+/// Becomes another user and group, with no supplementary group.
+pub(crate) fn identity(identity: Identity) -> Result<()> {
+    let (uid, gid) = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    rustix::thread::set_thread_groups(&[])?;
+    rustix::thread::set_thread_res_gid(gid, gid, gid)?;
+    rustix::thread::set_thread_res_uid(uid, uid, uid)?;
+    Ok(())
+}
+
+/// Drops every capability. After the change of user: with `NO_SETUID_FIXUP` that change keeps them.
+pub(crate) fn capabilities() -> Result<()> {
+    for set in [CapSet::Inheritable, CapSet::Permitted] {
+        caps::clear(None, set)?;
+    }
+    for set in [CapSet::Permitted, CapSet::Effective, CapSet::Inheritable, CapSet::Ambient] {
+        if !caps::read(None, set)?.is_empty() {
+            return Err(UNPROVEN);
+        }
+    }
+    Ok(())
+}
+
+/// Dies with the thread that started this process, and makes sure that its process lives: the signal is not sent for a
+/// death that came before. After the change of user, which clears the setting (`PR_SET_PDEATHSIG(2const)`).
+pub(crate) fn parent_death(host: u32) -> Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
+    if u32::try_from(parent) == Ok(host) { Ok(()) } else { Err(UNPROVEN) }
+}
+
+/// No core dump, no tracing by the same user.
+pub(crate) fn not_dumpable() -> Result<()> {
+    Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
+}
+
+/// `no_new_privs`, which Landlock and seccomp need of an ordinary user.
+pub(crate) fn no_new_privs() -> Result<()> {
+    Ok(rustix::thread::set_no_new_privs(true)?)
+}
+
+/// `PR_SET_MDWE(2const)`: no mapping gains `PROT_EXEC`.
+pub(crate) fn mdwe() -> Result<()> {
+    // SAFETY: this prctl takes only integers and changes what later mappings may do.
+    let result = unsafe { libc::prctl(libc::PR_SET_MDWE, libc::PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) };
+    if result == -1 { Err(io::Error::last_os_error().into()) } else { Ok(()) }
+}
+
+/// Opens what a rule names, without any right to it (`O_PATH`).
+pub(crate) fn open_path(rule: &PathRule) -> Result<OwnedFd> {
+    Ok(rustix::fs::open(rule.path.as_slice(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Enters the plan's Landlock domain, or fails: every right is demanded of the kernel, none is best effort.
+pub(crate) fn landlock(plan: &Landlock, paths: Vec<OwnedFd>) -> Result<()> {
+    let restricted = || -> std::result::Result<_, landlock::RulesetError> {
+        let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+        ruleset = ruleset.handle_access(fs_rights(plan.handled_fs))?;
+        if plan.handled_net != 0 {
+            ruleset = ruleset.handle_access(BitFlags::<AccessNet>::from_bits_truncate(plan.handled_net))?;
+        }
+        if plan.scoped != 0 {
+            ruleset = ruleset.scope(BitFlags::<Scope>::from_bits_truncate(plan.scoped))?;
+        }
+        let mut created = ruleset.create()?;
+        for (rule, fd) in plan.paths.iter().zip(paths) {
+            // A right of directories on a file is an error of the kernel's; what was meant is the rest.
+            let access = if is_directory(&fd) { rule.access } else { rule.access & file_rights() };
+            created = created.add_rule(PathBeneath::new(fd, fs_rights(access)))?;
+        }
+        for rule in &plan.ports {
+            let access = BitFlags::<AccessNet>::from_bits_truncate(rule.access);
+            created = created.add_rule(NetPort::new(rule.port, access))?;
+        }
+        created.restrict_self()
+    };
+    match restricted() {
+        Ok(status) if status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs => Ok(()),
+        Ok(_) => Err(UNPROVEN),
+        Err(error) => Err(NotConfined(errno_of(&error))),
+    }
+}
+
+/// A negative probe: nothing outside shows whether a Landlock domain is in force (landlock(7)), so the cell tries what it
+/// must not be able to do, namely to list the root directory.
+pub(crate) fn landlock_holds(plan: &Landlock) -> Result<()> {
+    let listable = |rule: &PathRule| rule.path == b"/";
+    if plan.paths.iter().any(listable) {
+        return Ok(());
+    }
+    match rustix::fs::open(c"/", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+        Err(rustix::io::Errno::ACCESS) => Ok(()),
+        Err(errno) => Err(errno.into()),
+        Ok(_) => Err(UNPROVEN),
+    }
+}
+
+fn fs_rights(bits: u64) -> BitFlags<AccessFs> {
+    BitFlags::from_bits_truncate(bits)
+}
+
+fn file_rights() -> u64 {
+    AccessFs::from_file(ABI::V10).bits()
+}
+
+fn is_directory(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd.as_fd())
+        .is_ok_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory)
+}
+
+fn errno_of(error: &(dyn std::error::Error + 'static)) -> i32 {
+    std::iter::successors(Some(error), |error| error.source())
+        .find_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error())
+        .unwrap_or(0)
+}
+
+/// Installs one filter, `seccomp(2)`. `no_new_privs` is set; the filter is a plan's, which is never empty.
+pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
+    let mut program: Vec<libc::sock_filter> = filter
+        .0
+        .iter()
+        .map(|instruction| libc::sock_filter {
+            code: instruction.code,
+            jt: instruction.jt,
+            jf: instruction.jf,
+            k: instruction.k,
+        })
+        .collect();
+    let length = u16::try_from(program.len()).map_err(|_| UNPROVEN)?;
+    let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
+    // SAFETY: `program` points to `len` initialised instructions, which the kernel copies before the call returns.
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: u32) -> Result<()> {
+    // SAFETY: the process has just started (or has just mapped the plugin) and owns no descriptor at or above `first`
+    // that it uses later.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+}

@@ -1,0 +1,106 @@
+//! A private, immutable copy of a file: what is hashed, audited and mapped is this copy and nothing else.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use crate::shared::Mapping;
+
+/// A memfd sealed against every change (`memfd_create(2)`, `F_SEAL_*` of `fcntl(2)`), and its bytes.
+#[derive(Debug)]
+pub struct Sealed {
+    fd: OwnedFd,
+    mapping: Mapping,
+}
+
+/// Why a file could not be copied.
+#[derive(Debug)]
+pub enum CopyError {
+    /// It has more bytes than the limit, or grew past it while it was read.
+    TooLarge,
+    /// Reading it, or making the copy, failed.
+    Io(io::Error),
+}
+
+impl From<io::Error> for CopyError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Sealed {
+    /// Copies what `file` holds from its current position, at most `limit` bytes, and seals the copy.
+    ///
+    /// A file that changes meanwhile gives a copy of some mixture; that mixture is then what is verified.
+    ///
+    /// # Errors
+    /// [`CopyError`].
+    pub fn copy_of(file: &File, limit: u64) -> Result<Self, CopyError> {
+        let fd = memfd_create("lazaret-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
+            .map_err(io::Error::from)?;
+        let mut copy = File::from(fd);
+        let copied = io::copy(&mut file.take(limit.saturating_add(1)), &mut copy)?;
+        if copied > limit {
+            return Err(CopyError::TooLarge);
+        }
+        fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
+            .map_err(io::Error::from)?;
+        // Of the copy, not of what was counted: the seals make this length final.
+        let length = usize::try_from(copy.metadata()?.len()).map_err(|_| CopyError::TooLarge)?;
+        let fd = OwnedFd::from(copy);
+        let mapping = Mapping::sealed(fd.as_fd(), length)?;
+        Ok(Self { fd, mapping })
+    }
+
+    /// The bytes of the copy.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.mapping.sealed_bytes()
+    }
+}
+
+impl AsFd for Sealed {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Seek as _, Write as _};
+
+    fn file_of(bytes: &[u8]) -> File {
+        let mut file = File::from(memfd_create("source", MemfdFlags::CLOEXEC).expect("memfd"));
+        file.write_all(bytes).expect("write");
+        file.rewind().expect("rewind");
+        file
+    }
+
+    #[test]
+    fn a_copy_keeps_its_bytes_when_the_file_changes() {
+        let mut source = file_of(b"before");
+        let sealed = Sealed::copy_of(&source, 100).expect("copy");
+        source.rewind().expect("rewind");
+        source.write_all(b"after!").expect("write");
+        assert_eq!(sealed.bytes(), b"before");
+    }
+
+    #[test]
+    fn a_copy_cannot_be_written_grown_or_shrunk() {
+        let sealed = Sealed::copy_of(&file_of(b"bytes"), 100).expect("copy");
+        let mut again = File::from(sealed.fd.try_clone().expect("clone"));
+        assert_eq!(again.write(b"x").expect_err("sealed").raw_os_error(), Some(libc::EPERM));
+        assert_eq!(again.set_len(1).expect_err("sealed").raw_os_error(), Some(libc::EPERM));
+        assert_eq!(again.set_len(100).expect_err("sealed").raw_os_error(), Some(libc::EPERM));
+    }
+
+    #[test]
+    fn a_file_past_the_limit_is_refused() {
+        assert!(matches!(Sealed::copy_of(&file_of(b"12345"), 4), Err(CopyError::TooLarge)));
+        assert_eq!(Sealed::copy_of(&file_of(b"1234"), 4).expect("fits").bytes(), b"1234");
+        assert_eq!(Sealed::copy_of(&file_of(b""), 4).expect("empty").bytes(), b"");
+    }
+}
