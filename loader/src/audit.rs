@@ -1,0 +1,148 @@
+//! Decides what an ELF file is and whether a policy accepts it, from its bytes alone; nothing of it is executed.
+//!
+//! A file that a loader and an auditor can read differently is refused, whatever it contains: [`read`] builds the image
+//! that a loader maps and compares it with the section headers and with a second parser. What has one reading becomes
+//! an [`Object`], and [`judge`] holds the policy against it.
+//!
+//! Both are total: no bytes make them panic or loop, and [`read`] keeps at most eight times the size of the file.
+
+mod bytes;
+mod dynamic;
+mod finding;
+mod hash;
+mod header;
+mod image;
+mod init;
+mod judge;
+mod object;
+mod relocations;
+mod report;
+mod second;
+mod sections;
+mod strings;
+mod symbols;
+mod text;
+mod versions;
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod totality;
+
+use lazaret_policy::Arch;
+
+pub use finding::{Code, Evidence, Finding, Severity};
+pub use judge::{Denial, Subject, judge};
+pub use object::{Lack, Load, Object, Symbol, SymbolKind};
+pub use report::{Facts, Import, Report, SCHEMA, Verdict};
+
+pub(crate) use text::escaped as escape;
+
+use dynamic::{DT_RPATH, DT_RUNPATH, DT_SONAME};
+use finding::{Findings, Stop};
+use image::{PT_GNU_RELRO, PT_GNU_STACK, Segment};
+
+/// Reads the bytes of a file that is to be mapped on `arch`.
+///
+/// # Errors
+///
+/// What makes the file no shared object for this target, or one with more than one reading. No policy can lift these.
+pub fn read(bytes: &[u8], arch: Arch) -> Result<Object, Vec<Finding>> {
+    let mut findings = Findings::default();
+    match object(bytes, arch, &mut findings) {
+        Ok(mut object) if !findings.refused() => {
+            object.remarks = findings.into_list();
+            Ok(object)
+        }
+        Ok(_) | Err(_) => Err(findings.into_list()),
+    }
+}
+
+/// The steps of reading; each looks only at what the steps before it found to be sound.
+fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, Stop> {
+    let header = header::read(bytes, arch, findings)?;
+    let image = image::read(bytes, &header, arch, findings)?;
+    let dynamic = dynamic::read(&image, arch, findings)?;
+    findings.settle()?;
+    let sections = sections::read(bytes, &header, findings)?;
+    let mut strings = strings::read(&image, &dynamic, findings)?;
+    let needed = strings.needed(&dynamic, findings);
+    let soname = strings.of_tag(&dynamic, DT_SONAME, "DT_SONAME", findings);
+    let rpath = strings.of_tag(&dynamic, DT_RPATH, "DT_RPATH", findings);
+    let runpath = strings.of_tag(&dynamic, DT_RUNPATH, "DT_RUNPATH", findings);
+
+    findings.settle()?;
+    let mut inits = init::read(&image, &dynamic, findings);
+    let relocations = relocations::read(&image, &dynamic, arch, &mut inits, findings)?;
+    inits.finish(&image, findings);
+    findings.settle()?;
+    let count = symbol_count(&image, &dynamic, &sections, &relocations, findings)?;
+    sections.compare(&image, &dynamic, count, findings);
+    let table = symbols::table(&image, &dynamic, count, findings)?;
+    let versions = versions::read(&image, &dynamic, &mut strings, &needed, count, findings)?;
+    let symbols = symbols::read(&image, table, &versions, &mut strings, findings);
+    findings.settle()?;
+    let strict = second::Strict {
+        header: &header,
+        image: &image,
+        dynamic: &dynamic,
+        strings: &strings,
+        needed: &needed,
+        relocations: &relocations,
+        symbols: &symbols,
+    };
+    second::compare(&strict, findings);
+
+    let load = |load: &Segment| Load {
+        address: load.vaddr,
+        size: load.memsz,
+        file_size: load.filesz,
+        writable: load.writable(),
+        executable: load.executable(),
+    };
+    Ok(Object {
+        arch,
+        strings: strings.table.to_owned(),
+        versions: versions.by_number,
+        symbols,
+        needed,
+        soname,
+        rpath,
+        runpath,
+        build_id: image::build_id(&image).map(<[u8]>::to_vec),
+        loads: image.loads.iter().map(load).collect(),
+        relro: image.of_kind(PT_GNU_RELRO).any(|relro| relro.memsz > 0),
+        binds_now: dynamic.binds_now(),
+        stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
+        text_relocations: dynamic.text_relocations(),
+        has_sections: !sections.is_empty(),
+        relocations,
+        initialisers: inits.count(),
+        remarks: Vec::new(),
+    })
+}
+
+/// How many symbols there are. The format does not say: loaders follow hash chains, parsers count in different ways.
+fn symbol_count(
+    image: &image::Image<'_>,
+    dynamic: &dynamic::Dynamic,
+    sections: &sections::Sections,
+    relocations: &relocations::Relocations,
+    findings: &mut Findings,
+) -> Result<u64, Stop> {
+    let hashed = hash::read(image, dynamic, findings)?;
+    let used = u64::from(relocations.last_symbol).saturating_add(1);
+    if !hashed.exact {
+        // An empty GNU table covers nothing: imports are known from relocations, and from the section where it stands.
+        return Ok(hashed.least.max(used).max(sections.symbol_count().unwrap_or(0)));
+    }
+    if used > hashed.least {
+        let what = || "a relocation uses a symbol behind the last one that the hash tables know".to_owned();
+        let refused = findings.refuse(Code::SymbolTable, what);
+        refused.with("symbol", || relocations.last_symbol.to_string()).with("symbols", || hashed.least.to_string());
+        return Err(findings.halt());
+    }
+    Ok(hashed.least)
+}

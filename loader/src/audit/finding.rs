@@ -1,0 +1,317 @@
+//! What the audit holds against a file: a stable code, how much it weighs, a sentence, evidence, who decides, and what
+//! to do about it.
+
+use std::fmt;
+
+use lazaret_policy::Origin;
+use serde::{Serialize, Serializer};
+
+/// How much a finding weighs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    /// Worth knowing; nothing to do.
+    Note,
+    /// The policy permits it, and a reader of the report should look at it.
+    Warn,
+    /// The file is not loaded.
+    Refuse,
+}
+
+/// One value that supports a finding. Both parts are printable ASCII.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// What it is: a field of the format (`p_offset`) or a word (`symbol`).
+    pub name: &'static str,
+    /// Its value; strings of the file are escaped.
+    pub value: String,
+}
+
+/// One fact the audit holds against a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of fact, stable across versions.
+    pub code: Code,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// One sentence about this file.
+    pub what: String,
+    /// Offsets, addresses and names that support it.
+    pub evidence: Vec<Evidence>,
+    /// How many places of the file it holds for; the sentence names the first of them.
+    pub times: u64,
+    /// The policy key that decides it; `None` for a structural rule, which no policy can lift.
+    pub rule: Option<Origin>,
+    /// What to change.
+    pub next: Option<String>,
+}
+
+impl Finding {
+    /// A finding about one place, without evidence, decided by no policy key, with the usual advice of its code.
+    pub(crate) fn new(code: Code, severity: Severity, what: String) -> Self {
+        Self { code, severity, what, evidence: Vec::new(), times: 1, rule: None, next: Some(code.next().to_owned()) }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.evidence.push(Evidence { name, value: value.into() });
+        self
+    }
+
+    pub(crate) fn decided_by(mut self, rule: Option<Origin>) -> Self {
+        self.rule = rule;
+        self
+    }
+}
+
+/// Proof that something was refused: only [`Findings`] makes one, so a step cannot stop without saying why.
+pub(super) struct Stop(());
+
+/// How many findings of one code are kept apart; a file can break one rule a million times.
+const MAX_PER_CODE: usize = 4;
+
+/// The findings of one reading, bounded whatever the file does.
+#[derive(Default)]
+pub(super) struct Findings {
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    /// Holds something against the file and goes on reading.
+    pub(super) fn refuse(&mut self, code: Code, what: impl FnOnce() -> String) -> &mut Self {
+        self.add(code, Severity::Refuse, what)
+    }
+
+    /// Reports what the file may do but seldom does for a good reason.
+    pub(super) fn warn(&mut self, code: Code, what: impl FnOnce() -> String) -> &mut Self {
+        self.add(code, Severity::Warn, what)
+    }
+
+    /// Holds something against the file that leaves nothing more to read.
+    pub(super) fn stop(&mut self, code: Code, what: impl FnOnce() -> String) -> Stop {
+        self.refuse(code, what).halt()
+    }
+
+    /// Evidence for what was just added; ignored when that was only counted.
+    pub(super) fn with(&mut self, name: &'static str, value: impl FnOnce() -> String) -> &mut Self {
+        if let Some(last) = self.list.last_mut().filter(|last| last.times == 1) {
+            last.evidence.push(Evidence { name, value: value() });
+        }
+        self
+    }
+
+    /// Ends the reading after the refusal that was just added.
+    pub(super) fn halt(&mut self) -> Stop {
+        Stop(())
+    }
+
+    pub(super) fn refused(&self) -> bool {
+        self.list.iter().any(|finding| finding.severity == Severity::Refuse)
+    }
+
+    /// Ends the reading if anything was refused, so that one defect is not reported through all that depends on it.
+    pub(super) fn settle(&mut self) -> Result<(), Stop> {
+        if self.refused() { Err(self.halt()) } else { Ok(()) }
+    }
+
+    pub(super) fn into_list(self) -> Vec<Finding> {
+        self.list
+    }
+
+    fn add(&mut self, code: Code, severity: Severity, what: impl FnOnce() -> String) -> &mut Self {
+        let same = self.list.iter().filter(|finding| finding.code == code).count();
+        if same < MAX_PER_CODE {
+            self.list.push(Finding::new(code, severity, what()));
+        } else if let Some(at) = self.list.iter().rposition(|finding| finding.code == code) {
+            // Moved to the end, so that evidence which follows finds a counted finding and is dropped.
+            let mut last = self.list.remove(at);
+            last.times = last.times.saturating_add(1);
+            self.list.push(last);
+        }
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $name:literal, $next:literal;)*) => {
+        /// What kind of fact a finding is. The names are a contract: scripts and policies outside rely on them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code { $($(#[$doc])* $code,)* }
+
+        impl Code {
+            /// Every code, in the order in which a file is read.
+            pub const ALL: &'static [Self] = &[$(Self::$code,)*];
+
+            /// The stable name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$code => $name,)* }
+            }
+
+            /// What whoever made the file can change.
+            #[must_use]
+            pub const fn next(self) -> &'static str {
+                match self { $(Self::$code => $next,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No bytes at all.
+    Empty = "ELF-EMPTY", "copy the file again; this one has no content";
+    /// Another kind of file.
+    NotElf = "ELF-NOT-ELF", "give the shared object itself, not a linker script, an archive or a compressed file";
+    /// The file ends inside a table that its header announces.
+    Truncated = "ELF-TRUNCATED", "copy or build the file again; its end is missing";
+    /// Not a 64-bit file.
+    Class = "ELF-CLASS", "build the plugin for a 64-bit target";
+    /// Not a little-endian file.
+    Endian = "ELF-ENDIAN", "build the plugin for a little-endian target";
+    /// Identification bytes that loaders disagree about.
+    Ident = "ELF-IDENT", "link with an unmodified GNU or LLVM linker for Linux";
+    /// Another processor.
+    Machine = "ELF-MACHINE", "build the plugin for the architecture of this machine";
+    /// A relocatable object, `ET_REL`.
+    TypeRelocatable = "ELF-TYPE-REL", "link the object with `-shared`";
+    /// An executable with fixed addresses, `ET_EXEC`.
+    TypeExecutable = "ELF-TYPE-EXEC", "link with `-shared -fPIC`; a program is not a plugin";
+    /// A core dump, `ET_CORE`.
+    TypeCore = "ELF-TYPE-CORE", "give the plugin, not the dump of a crashed process";
+    /// A type that is none of the four.
+    TypeUnknown = "ELF-TYPE", "link with `-shared`";
+    /// A position-independent executable.
+    Pie = "ELF-PIE", "link with `-shared` instead of `-pie`; a program is not a plugin";
+    /// A shared object that can also be started.
+    Interpreter = "ELF-INTERPRETER", "link without an `.interp` section unless the plugin is meant to be started";
+    /// Header or table entries of an unusual size.
+    EntrySize = "ELF-ENTRY-SIZE", "link with an unmodified GNU or LLVM linker";
+    /// No program headers, or more than any linker writes.
+    SegmentCount = "ELF-SEGMENT-COUNT", "link again without editing the program headers";
+    /// A `PT_LOAD` that cannot be mapped as it says.
+    Load = "ELF-LOAD", "link again without editing the program headers";
+    /// A `PT_LOAD` reaches past the end of the file.
+    LoadPastEnd = "ELF-LOAD-PAST-END", "copy or build the file again; its end is missing";
+    /// `PT_LOAD`s that overlap or are out of order, so that their order decides what is mapped.
+    LoadOverlap = "ELF-LOAD-OVERLAP", "link again without editing the program headers";
+    /// A segment type of which there must be one at most, twice.
+    AmbiguousSegment = "ELF-AMBIGUOUS-SEGMENT", "link again; loaders differ in which of the segments they use";
+    /// The dynamic array in the file is not the one in memory.
+    AmbiguousDynamic = "ELF-AMBIGUOUS-DYNAMIC", "link again without editing `PT_DYNAMIC`";
+    /// No dynamic array, or one without its tables.
+    NotDynamic = "ELF-NOT-DYNAMIC", "link with `-shared`; without dynamic linking information nothing can be loaded";
+    /// A `PT_TLS` that would be copied wrongly.
+    Tls = "ELF-TLS", "link again without editing the program headers";
+    /// `PT_PHDR` describes another table than the header does.
+    AmbiguousHeaders = "ELF-AMBIGUOUS-HEADERS", "link again without editing the program headers";
+    /// `PT_GNU_RELRO` reaches beyond its segment.
+    Relro = "ELF-RELRO", "link again with `-z relro`, without editing the program headers";
+    /// A note or table segment whose file part is not what is mapped.
+    SegmentOffset = "ELF-SEGMENT-OFFSET", "link again without editing the program headers";
+    /// The dynamic array has no end, or goes on after it.
+    DynamicEnd = "ELF-DYNAMIC-END", "link again without editing the dynamic array";
+    /// A tag that may stand once, twice: loaders differ in which one they use.
+    AmbiguousTag = "ELF-AMBIGUOUS-TAG", "link again without editing the dynamic array";
+    /// A tag that loads further code or that Lazaret never accepts.
+    ForbiddenTag = "ELF-FORBIDDEN-TAG", "link without filters, auditors, pre-initialisers and `DT_REL`";
+    /// A tag with unknown meaning.
+    UnknownTag = "ELF-UNKNOWN-TAG", "link for this target; if a linker of today writes the tag, report it to us";
+    /// `DF_1_NOOPEN`: the file says that it must not be opened.
+    NoOpen = "ELF-NO-OPEN", "link without `-z nodlopen`";
+    /// A table outside the file-backed part of one `PT_LOAD`.
+    Address = "ELF-ADDRESS", "link again without editing the dynamic array";
+    /// A table in memory that relocations or code can change.
+    WritableTable = "ELF-WRITABLE-TABLE", "link again; files edited by old versions of patchelf have this";
+    /// A string table that does not hold strings.
+    StringTable = "ELF-STRING-TABLE", "link again without editing the string table";
+    /// A string that lies outside the string table or is shared without measure.
+    String = "ELF-STRING", "link again without editing the string table";
+    /// A dependency whose name is a path, a pattern or not printable.
+    NeededName = "ELF-NEEDED-NAME", "link dependencies by their plain soname";
+    /// A hash table that does not find its symbols, or never ends.
+    Hash = "ELF-HASH", "link again with `--hash-style=gnu`";
+    /// A symbol table that does not hold what the other tables refer to.
+    SymbolTable = "ELF-SYMBOL-TABLE", "link again without editing the symbol table";
+    /// A symbol that loaders and parsers read differently.
+    Symbol = "ELF-SYMBOL", "link again without editing the symbol table";
+    /// A relocation table of a broken size or entry size.
+    RelocationTable = "ELF-RELOCATION-TABLE", "link again without editing the relocations";
+    /// A relocation of a type that no plugin needs, or without its symbol.
+    RelocationType = "ELF-RELOCATION-TYPE", "compile with `-fPIC` and link with `-shared`";
+    /// A relocation that writes where it must not.
+    RelocationTarget = "ELF-RELOCATION-TARGET", "compile every object with `-fPIC`; text must not be relocated";
+    /// An initialiser or finaliser that is not code.
+    Init = "ELF-INIT", "link again without editing the initialisers";
+    /// An initialiser that no relocation writes.
+    InitUnrelocated = "ELF-INIT-UNRELOCATED", "look at what writes the slot before constructors run";
+    /// Version tables that do not agree with symbols and dependencies.
+    Versions = "ELF-VERSIONS", "link again without editing symbol versions or dependencies";
+    /// The section headers tell another story than the segments.
+    AmbiguousSections = "ELF-AMBIGUOUS-SECTIONS", "link again, or remove the section headers with `strip`";
+    /// A second parser reads the file differently.
+    AmbiguousParser = "ELF-AMBIGUOUS-PARSER", "link again; if the file is unmodified, report it to us";
+    /// A dependency that the policy does not list.
+    NeededDenied = "NEEDED-DENIED", "link without the library, or add its name to `elf.needed`";
+    /// A library that the policy lists is not there, or cannot be read.
+    LibraryMissing = "NEEDED-NOT-FOUND", "install the library, or build the plugin without it";
+    /// A library is not the file that the policy pins.
+    LibraryDigest = "NEEDED-DIGEST", "install the version that was pinned, or review this one and pin its digest";
+    /// The policy denies direct system calls, and nothing looks for them.
+    SyscallsUnchecked = "SYSCALLS-UNCHECKED", "leave `direct-syscalls` out; the filters of the cell decide about the calls";
+    /// A symbol that the policy denies.
+    ImportDenied = "IMPORT-DENIED", "build the plugin without it, or take it out of `imports.deny`";
+    /// A symbol that the policy requires is missing.
+    ExportMissing = "EXPORT-MISSING", "export the function with default visibility and C linkage";
+    /// The plugin calls itself like a library that the policy trusts.
+    SonameTrusted = "SONAME-TRUSTED", "give the plugin a soname of its own with `-soname`";
+    /// Not `full-relro`.
+    NoFullRelro = "HARDENING-FULL-RELRO", "link with `-Wl,-z,relro,-z,now`";
+    /// Not `nx-stack`.
+    ExecutableStack = "HARDENING-NX-STACK", "link with `-Wl,-z,noexecstack`";
+    /// Not `no-wx`.
+    WritableCode = "HARDENING-NO-WX", "link without `-N` and without writable code sections";
+    /// Not `no-textrel`.
+    TextRelocations = "HARDENING-NO-TEXTREL", "compile every object with `-fPIC`";
+    /// Not `no-rpath`.
+    SearchPath = "HARDENING-NO-RPATH", "link without `-rpath`, or remove it with `patchelf --remove-rpath`";
+    /// Not `no-ifunc`.
+    Ifunc = "HARDENING-NO-IFUNC", "build without `ifunc` and `target_clones` attributes";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_and_each_has_advice() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        assert!(Code::ALL.iter().all(|code| !code.next().is_empty() && !code.next().ends_with('.')));
+    }
+
+    #[test]
+    fn a_rule_broken_a_million_times_is_reported_a_few_times_and_counted() {
+        let mut findings = Findings::default();
+        (0..1_000_000).for_each(|at| {
+            findings.refuse(Code::Symbol, || format!("symbol {at}")).with("index", || at.to_string());
+        });
+        let list = findings.into_list();
+        assert_eq!(list.len(), MAX_PER_CODE);
+        assert_eq!(list.iter().map(|finding| finding.times).sum::<u64>(), 1_000_000);
+        assert!(list.iter().all(|finding| finding.evidence.len() == 1));
+    }
+}

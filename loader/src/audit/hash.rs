@@ -1,0 +1,119 @@
+//! Decides how many symbols there are, from the tables that loaders look names up in (rule Y11): a count that is too
+//! small hides symbols from parsers, a chain without an end hangs the loader.
+
+use super::bytes::{entry, len, u32_at};
+use super::dynamic::{DT_GNU_HASH, DT_HASH, Dynamic};
+use super::finding::{Code, Findings, Stop};
+use super::image::Image;
+
+/// What the hash tables say about the symbol table.
+pub(super) struct Count {
+    /// Symbols at least.
+    pub(super) least: u64,
+    /// Whether there are no more than that; not known when the only table is an empty GNU one.
+    pub(super) exact: bool,
+}
+
+/// Reads the hash tables.
+pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings) -> Result<Count, Stop> {
+    let gnu = dynamic.value(DT_GNU_HASH).map(|address| gnu(image, address, findings)).transpose()?;
+    let sysv = dynamic.value(DT_HASH).map(|address| sysv(image, address, findings)).transpose()?;
+    match (gnu, sysv) {
+        (None, None) => {
+            Err(findings.stop(Code::NotDynamic, || "the dynamic array names no hash table: no symbol can be found".to_owned()))
+        }
+        (Some(gnu), None) => Ok(gnu),
+        (None, Some(count)) => Ok(Count { least: count, exact: true }),
+        (Some(gnu), Some(count)) => {
+            if count < gnu.least || (gnu.exact && count != gnu.least) {
+                let what = || "the two hash tables disagree about the number of symbols".to_owned();
+                let refused = findings.refuse(Code::Hash, what);
+                refused.with("gnu", || gnu.least.to_string()).with("sysv", || count.to_string());
+                return Err(findings.halt());
+            }
+            Ok(Count { least: count, exact: true })
+        }
+    }
+}
+
+fn wrong(what: &str, findings: &mut Findings) -> Stop {
+    findings.stop(Code::Hash, || format!("the hash table {what}"))
+}
+
+/// Buckets name the first symbol of a chain; chains follow the order of the symbols, and the last one has bit 0 set.
+fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count, Stop> {
+    image.table("the GNU hash table", address, 16, findings)?;
+    let bytes = image.read_on(address).unwrap_or_default();
+    let Some((head, rest)) = bytes.split_first_chunk::<16>() else {
+        return Err(wrong("ends in its header", findings));
+    };
+    let [nbuckets, symoffset, bloom, shift] =
+        [u32_at::<0, _>(head), u32_at::<4, _>(head), u32_at::<8, _>(head), u32_at::<12, _>(head)];
+    if nbuckets == 0 || !bloom.is_power_of_two() || shift > 31 {
+        return Err(wrong("has no buckets or an impossible filter", findings));
+    }
+    let buckets_at = usize::try_from(bloom).ok().and_then(|words| words.checked_mul(8));
+    let chains_at = usize::try_from(nbuckets).ok().and_then(|buckets| buckets.checked_mul(4)?.checked_add(buckets_at?));
+    let (Some(buckets_at), Some(chains_at)) = (buckets_at, chains_at) else {
+        return Err(wrong("is larger than its segment", findings));
+    };
+    let (Some(buckets), Some(chains)) = (rest.get(buckets_at..chains_at), rest.get(chains_at..)) else {
+        return Err(wrong("is larger than its segment", findings));
+    };
+    let mut last = None;
+    for bucket in buckets.as_chunks::<4>().0.iter().map(|bucket| u32_at::<0, _>(bucket)).filter(|&bucket| bucket != 0) {
+        if bucket < symoffset {
+            return Err(wrong("has a bucket that begins before the first symbol it covers", findings));
+        }
+        last = last.max(Some(bucket));
+    }
+    let Some(last) = last else {
+        return Ok(Count { least: symoffset.max(1).into(), exact: false });
+    };
+    // Chains lie one behind the other, so where the last one ends every other has ended too.
+    let from = last.saturating_sub(symoffset);
+    let chain = usize::try_from(from).ok().and_then(|from| chains.as_chunks::<4>().0.get(from..)).unwrap_or_default();
+    match chain.iter().position(|hash| u32_at::<0, _>(hash) & 1 == 1) {
+        Some(length) => Ok(Count { least: u64::from(last).saturating_add(len(length)).saturating_add(1), exact: true }),
+        None => Err(wrong("has a chain without an end", findings)),
+    }
+}
+
+/// Buckets and chains are indices of symbols, 0 ends a chain; one chain entry per symbol.
+fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64, Stop> {
+    image.table("the hash table", address, 8, findings)?;
+    let bytes = image.read_on(address).unwrap_or_default();
+    let Some(head) = entry::<8>(bytes, 0) else { return Err(wrong("ends in its header", findings)) };
+    let (nbuckets, nchain) = (u32_at::<0, _>(head), u32_at::<4, _>(head));
+    let words = bytes.get(8..).unwrap_or_default().as_chunks::<4>().0;
+    let tables = usize::try_from(nbuckets).ok().and_then(|buckets| {
+        let (buckets, chains) = words.split_at_checked(buckets)?;
+        Some((buckets, chains.get(..usize::try_from(nchain).ok()?)?))
+    });
+    let Some((buckets, chains)) = tables else { return Err(wrong("is larger than its segment", findings)) };
+    if nbuckets == 0 || nchain == 0 {
+        return Err(wrong("has no buckets or no chains", findings));
+    }
+    // A symbol is in one chain: one that is met twice closes a circle, or makes the walk longer than the table.
+    let mut met = vec![false; chains.len()];
+    for bucket in buckets {
+        let mut index = u32_at::<0, _>(bucket);
+        while index != 0 {
+            let at = usize::try_from(index).unwrap_or(usize::MAX);
+            let (Some(seen), Some(next)) = (met.get_mut(at), chains.get(at)) else {
+                return Err(wrong("refers to more symbols than it counts", findings));
+            };
+            if std::mem::replace(seen, true) {
+                return Err(wrong("has chains that meet or go in a circle", findings));
+            }
+            index = u32_at::<0, _>(next);
+        }
+    }
+    Ok(nchain.into())
+}
+
+/// The GNU hash of a name, for tests and tools that build tables.
+#[cfg(test)]
+pub(super) fn gnu_hash(name: &[u8]) -> u32 {
+    name.iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
+}

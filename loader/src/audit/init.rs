@@ -1,0 +1,127 @@
+//! Decides whether what runs when the object is mapped is code of the object (rule Y10): `DT_INIT`, `DT_FINI` and the
+//! slots of the two arrays, whose contents relocations write.
+
+use super::bytes::{len, u64_at};
+use super::dynamic::{
+    DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, Dynamic,
+};
+use super::finding::{Code, Findings};
+use super::image::Image;
+use super::text::hex;
+
+/// The address of one slot, in bytes.
+const SLOT: u64 = 8;
+
+/// What a relocation puts into a slot.
+#[derive(Clone, Copy)]
+pub(super) enum Written {
+    /// An address of this object.
+    Own(u64),
+    /// What a symbol stands for, known only when it is bound.
+    Symbol,
+    /// Anything else.
+    Other,
+}
+
+struct Array {
+    name: &'static str,
+    start: u64,
+    end: u64,
+    /// Whether a relocation writes the slot.
+    slots: Vec<bool>,
+}
+
+/// The arrays of functions that run while mapping and unmapping.
+pub(super) struct Initialisers {
+    arrays: Vec<Array>,
+}
+
+/// Reads both arrays and checks the two single functions.
+pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings) -> Initialisers {
+    for (tag, name) in [(DT_INIT, "DT_INIT"), (DT_FINI, "DT_FINI")] {
+        // Linkers write 0 for a function that does not exist; loaders then call nothing.
+        let address = dynamic.value(tag).filter(|&address| address != 0);
+        if let Some(address) = address.filter(|&address| !image.executable(address)) {
+            findings.refuse(Code::Init, || format!("`{name}` is not code of this file")).with("address", || hex(address));
+        }
+    }
+    let tags = [
+        (DT_INIT_ARRAY, DT_INIT_ARRAYSZ, "DT_INIT_ARRAY"),
+        (DT_FINI_ARRAY, DT_FINI_ARRAYSZ, "DT_FINI_ARRAY"),
+    ];
+    let mut arrays = Vec::new();
+    for (start, size, name) in tags {
+        let (start, size) = match (dynamic.value(start), dynamic.value(size)) {
+            (None, None | Some(0)) | (Some(_), Some(0)) => continue,
+            (Some(start), Some(size)) => (start, size),
+            _ => {
+                findings.refuse(Code::Init, || format!("`{name}` has an address or a size, but not both"));
+                continue;
+            }
+        };
+        match image.read(start, size) {
+            Some(bytes) if size % SLOT == 0 => {
+                let slots = vec![false; bytes.as_chunks::<8>().0.len()];
+                arrays.push(Array { name, start, end: start.saturating_add(size), slots });
+            }
+            _ => {
+                let refused = findings.refuse(Code::Init, || format!("`{name}` is not whole slots of one mapped part of the file"));
+                refused.with("address", || hex(start)).with("size", || hex(size));
+            }
+        }
+    }
+    Initialisers { arrays }
+}
+
+impl Initialisers {
+    /// Whether `size` bytes at an address touch a slot.
+    pub(super) fn touches(&self, address: u64, size: u64) -> bool {
+        self.ranges().any(|(start, end)| address < end && address.saturating_add(size) > start)
+    }
+
+    /// Where the arrays lie.
+    pub(super) fn ranges(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.arrays.iter().map(|array| (array.start, array.end))
+    }
+
+    /// Notes that a relocation writes `size` bytes at an address.
+    pub(super) fn write(&mut self, image: &Image<'_>, address: u64, size: u64, value: Written, findings: &mut Findings) {
+        if !self.touches(address, size) {
+            return;
+        }
+        let slot = self.arrays.iter_mut().find_map(|array| {
+            let at = address.checked_sub(array.start).filter(|at| at % SLOT == 0 && size == SLOT)?;
+            array.slots.get_mut(usize::try_from(at.checked_div(SLOT)?).ok()?)
+        });
+        let again = slot.map(|slot| std::mem::replace(slot, true));
+        let wrong = match (again, value) {
+            (None, _) => Some("a relocation writes a part of an initialiser"),
+            (Some(true), _) => Some("two relocations write one initialiser"),
+            (Some(false), Written::Own(target)) if !image.executable(target) => {
+                Some("an initialiser is not code of this file")
+            }
+            (Some(false), Written::Other) => Some("a relocation writes something into an initialiser that is no address"),
+            (Some(false), Written::Own(_) | Written::Symbol) => None,
+        };
+        if let Some(wrong) = wrong {
+            findings.refuse(Code::Init, || wrong.to_owned()).with("slot", || hex(address));
+        }
+    }
+
+    /// Reports the slots that nothing relocates: loaders call their contents as absolute addresses.
+    pub(super) fn finish(&self, image: &Image<'_>, findings: &mut Findings) {
+        for array in &self.arrays {
+            let contents = image.read(array.start, array.end.saturating_sub(array.start)).unwrap_or_default();
+            let words = contents.as_chunks::<8>().0.iter().map(|word| u64_at::<0, _>(word));
+            for (at, (value, _)) in words.zip(&array.slots).enumerate().filter(|(_, (_, written))| !**written) {
+                let what = || format!("no relocation writes slot {at} of `{}`", array.name);
+                findings.warn(Code::InitUnrelocated, what).with("content", || hex(value));
+            }
+        }
+    }
+
+    /// Functions that run while mapping, as far as the arrays say.
+    pub(super) fn count(&self) -> u64 {
+        self.arrays.iter().filter(|array| array.name == "DT_INIT_ARRAY").map(|array| len(array.slots.len())).sum()
+    }
+}

@@ -1,0 +1,241 @@
+//! The facts of a file that has exactly one reading: what the policy judges, reports show, and later steps ask for.
+
+use std::collections::BTreeMap;
+
+use lazaret_policy::{Arch, Hardening};
+
+use super::finding::Finding;
+use super::relocations::Relocations;
+use super::strings::Span;
+use super::symbols::{Entry, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
+use super::versions::{HIDDEN, Version};
+
+/// A shared object that every supported loader and parser reads alike. Only [`read`](super::read) makes one.
+#[derive(Debug)]
+pub struct Object {
+    pub(super) arch: Arch,
+    /// The dynamic string table; spans point into it.
+    pub(super) strings: String,
+    pub(super) symbols: Vec<Entry>,
+    pub(super) versions: BTreeMap<u16, Version>,
+    pub(super) needed: Vec<Span>,
+    pub(super) soname: Option<Span>,
+    pub(super) rpath: Option<Span>,
+    pub(super) runpath: Option<Span>,
+    pub(super) build_id: Option<Vec<u8>>,
+    pub(super) loads: Vec<Load>,
+    pub(super) relro: bool,
+    pub(super) binds_now: bool,
+    /// Flags of `PT_GNU_STACK`; `None` when it is missing, which x86_64 takes for executable.
+    pub(super) stack: Option<u32>,
+    pub(super) text_relocations: bool,
+    pub(super) has_sections: bool,
+    pub(super) relocations: Relocations,
+    pub(super) initialisers: u64,
+    /// What was noticed while reading and does not make the file ambiguous.
+    pub(super) remarks: Vec<Finding>,
+}
+
+/// One mapped part of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Load {
+    /// Where it is mapped, relative to the load address.
+    pub address: u64,
+    /// Bytes in memory.
+    pub size: u64,
+    /// Bytes from the file; the rest is zero.
+    pub file_size: u64,
+    /// Whether the object may write to it.
+    pub writable: bool,
+    /// Whether the processor may execute it.
+    pub executable: bool,
+}
+
+/// What a symbol stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SymbolKind {
+    /// Code.
+    Function,
+    /// Code that chooses the function while the object is mapped, `STT_GNU_IFUNC`.
+    Ifunc,
+    /// A variable of each thread.
+    ThreadLocal,
+    /// A variable, or something untyped.
+    Data,
+}
+
+/// One symbol of the dynamic symbol table. Its strings are the file's own: escape them before showing them.
+#[derive(Clone, Copy, Debug)]
+pub struct Symbol<'a> {
+    /// Its name, without version.
+    pub name: &'a str,
+    /// Its version.
+    pub version: Option<&'a str>,
+    /// The library that its version belongs to.
+    pub library: Option<&'a str>,
+    /// What it stands for.
+    pub kind: SymbolKind,
+    /// Whether it may stay unbound.
+    pub weak: bool,
+    /// Whether this file defines it.
+    pub defined: bool,
+    /// Whether other objects can bind to the definition.
+    pub exported: bool,
+    /// Its address relative to the load address, or the value of an absolute or thread-local symbol.
+    pub value: u64,
+    /// Its size in bytes, 0 when unknown.
+    pub size: u64,
+}
+
+impl Object {
+    /// The architecture it is for.
+    #[must_use]
+    pub fn arch(&self) -> Arch {
+        self.arch
+    }
+
+    /// `DT_SONAME`, the name it goes by when it is loaded.
+    #[must_use]
+    pub fn soname(&self) -> Option<&str> {
+        self.soname.map(|span| self.string(span))
+    }
+
+    /// `DT_NEEDED`, in order: plain file names of printable ASCII.
+    pub fn needed(&self) -> impl Iterator<Item = &str> {
+        self.needed.iter().map(|span| self.string(*span))
+    }
+
+    /// `DT_RPATH`, directories searched for dependencies of dependencies too.
+    #[must_use]
+    pub fn rpath(&self) -> Option<&str> {
+        self.rpath.map(|span| self.string(span))
+    }
+
+    /// `DT_RUNPATH`, directories searched for direct dependencies.
+    #[must_use]
+    pub fn runpath(&self) -> Option<&str> {
+        self.runpath.map(|span| self.string(span))
+    }
+
+    /// The GNU build id, at most 64 bytes.
+    #[must_use]
+    pub fn build_id(&self) -> Option<&[u8]> {
+        self.build_id.as_deref()
+    }
+
+    /// What is mapped, ascending.
+    #[must_use]
+    pub fn loads(&self) -> &[Load] {
+        &self.loads
+    }
+
+    /// Every symbol of the dynamic symbol table, in its order.
+    pub fn symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.symbols.iter().map(|entry| self.symbol(entry))
+    }
+
+    /// Symbols that others have to define.
+    pub fn imports(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.symbols().filter(|symbol| !symbol.defined)
+    }
+
+    /// Symbols that others can bind to.
+    pub fn exports(&self) -> impl Iterator<Item = Symbol<'_>> {
+        self.symbols().filter(|symbol| symbol.exported)
+    }
+
+    /// Whether a function of that name can be found in this object.
+    #[must_use]
+    pub fn exports_function(&self, name: &str) -> bool {
+        self.symbols.iter().any(|entry| entry.exported() && entry.function() && self.string(entry.name) == name)
+    }
+
+    /// The function that an address, relative to the load address, lies in or behind, and how far from its start. A
+    /// search through all symbols: made for the one address of a crash or a violation.
+    #[must_use]
+    pub fn symbol_at(&self, address: u64) -> Option<(&str, u64)> {
+        let load = self.loads.iter().find(|load| address.checked_sub(load.address).is_some_and(|at| at < load.size))?;
+        let functions = self.symbols.iter().filter(|entry| entry.defined() && entry.function());
+        let before = functions.filter(|entry| entry.value <= address && entry.value >= load.address);
+        // The longest of several names for one address says most often where one is; aliases have size 0.
+        let nearest = before.max_by_key(|entry| (entry.value, entry.size))?;
+        Some((self.string(nearest.name), address.checked_sub(nearest.value)?))
+    }
+
+    /// Why the object does not have a property, with the numbers that show it; `None` when it has it.
+    #[must_use]
+    pub fn lacks(&self, property: Hardening) -> Option<Lack> {
+        let flag = |name, value: bool| (name, if value { "yes" } else { "no" }.to_owned());
+        let lack = |what: &str, evidence| Some(Lack { what: what.to_owned(), evidence });
+        match property {
+            Hardening::FullRelro => {
+                let evidence = vec![flag("PT_GNU_RELRO", self.relro), flag("BIND_NOW", self.binds_now)];
+                match (self.relro, self.binds_now) {
+                    (true, true) => None,
+                    (true, false) => lack("the file binds symbols lazily, through a table that stays writable", evidence),
+                    (false, _) => lack("the file has no part that becomes read-only after relocation", evidence),
+                }
+            }
+            Hardening::NxStack => match self.stack {
+                None => lack("the file does not say that its stack must not be executable", Vec::new()),
+                Some(flags) if flags & 1 != 0 => {
+                    lack("the file wants an executable stack", vec![("p_flags", super::text::hex(flags.into()))])
+                }
+                Some(_) => None,
+            },
+            Hardening::NoWx => {
+                let load = self.loads.iter().find(|load| load.writable && load.executable)?;
+                lack("the file has memory that is writable and executable", vec![("p_vaddr", super::text::hex(load.address))])
+            }
+            Hardening::NoTextrel if self.text_relocations => lack("the file has its code changed while it is relocated", Vec::new()),
+            Hardening::NoRpath => {
+                let paths = [("DT_RPATH", self.rpath()), ("DT_RUNPATH", self.runpath())];
+                let evidence: Vec<_> =
+                    paths.into_iter().filter_map(|(name, path)| Some((name, super::text::shown(path?)))).collect();
+                if evidence.is_empty() { None } else { lack("the file says where to search for libraries", evidence) }
+            }
+            Hardening::NoIfunc => {
+                let symbols = self.symbols.iter().filter(|entry| entry.defined() && entry.kind() == STT_GNU_IFUNC).count();
+                let evidence =
+                    vec![("IRELATIVE", self.relocations.irelative.to_string()), ("STT_GNU_IFUNC", symbols.to_string())];
+                let none = symbols == 0 && self.relocations.irelative == 0;
+                if none { None } else { lack("the file has functions that run while it is relocated", evidence) }
+            }
+            Hardening::NoTextrel => None,
+        }
+    }
+
+    pub(super) fn string(&self, span: Span) -> &str {
+        span.of(&self.strings)
+    }
+
+    pub(super) fn symbol(&self, entry: &Entry) -> Symbol<'_> {
+        let version = self.versions.get(&(entry.version & !HIDDEN)).filter(|_| entry.version & !HIDDEN > 1);
+        Symbol {
+            name: self.string(entry.name),
+            version: version.map(|version| self.string(version.name)),
+            library: version.and_then(|version| version.library).map(|library| self.string(library)),
+            kind: match entry.kind() {
+                STT_GNU_IFUNC => SymbolKind::Ifunc,
+                STT_TLS => SymbolKind::ThreadLocal,
+                _ if entry.function() => SymbolKind::Function,
+                _ => SymbolKind::Data,
+            },
+            weak: entry.binding() == STB_WEAK,
+            defined: entry.defined(),
+            exported: entry.exported(),
+            value: entry.value,
+            size: entry.size,
+        }
+    }
+}
+
+/// Why a hardening property does not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lack {
+    /// One sentence.
+    pub what: String,
+    /// Names and values that show it; strings of the file are escaped.
+    pub evidence: Vec<(&'static str, String)>,
+}

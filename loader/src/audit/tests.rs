@@ -1,0 +1,363 @@
+//! What the structural rules refuse, each beside a control that passes. The numbers in brackets name the cases of
+//! facts/elf.md, section 4.
+
+use lazaret_policy::Arch;
+
+use super::dynamic::*;
+use super::image::{PT_DYNAMIC, PT_GNU_STACK, PT_LOAD};
+use super::sample::*;
+use super::{Code, Finding, Object, Severity, read};
+
+fn refusals(bytes: &[u8]) -> Vec<Finding> {
+    let findings = read(bytes, Arch::X86_64).expect_err("the file is refused");
+    assert!(findings.iter().all(|finding| finding.rule.is_none() && finding.next.is_some()), "{findings:?}");
+    findings.into_iter().filter(|finding| finding.severity == Severity::Refuse).collect()
+}
+
+/// The file is refused, and for that reason alone.
+#[track_caller]
+fn refused(built: &Built, code: Code) {
+    refused_bytes(&built.bytes, code);
+}
+
+#[track_caller]
+fn refused_bytes(bytes: &[u8], code: Code) {
+    let findings = refusals(bytes);
+    assert!(!findings.is_empty() && findings.iter().all(|finding| finding.code == code), "{code}: {findings:?}");
+}
+
+#[track_caller]
+fn accepted(bytes: &[u8]) -> Object {
+    match read(bytes, Arch::X86_64) {
+        Ok(object) => object,
+        Err(findings) => panic!("{findings:?}"),
+    }
+}
+
+/// Builds the sample after one change to what it contains.
+fn with(change: impl FnOnce(&mut Sample)) -> Built {
+    let mut sample = Sample::new();
+    change(&mut sample);
+    sample.build()
+}
+
+/// Changes one thing of the finished sample.
+fn edited(change: impl FnOnce(&mut Built)) -> Built {
+    let mut built = Sample::new().build();
+    change(&mut built);
+    built
+}
+
+#[test]
+fn an_ordinary_plugin_is_read() {
+    let object = accepted(&Sample::new().bytes());
+    assert_eq!(object.soname(), Some("libplugin.so"));
+    assert_eq!(object.needed().collect::<Vec<_>>(), ["libc.so.6"]);
+    assert_eq!(object.build_id(), Some(&[0xab; 8][..]));
+    let imports: Vec<_> = object.imports().collect();
+    assert_eq!(imports.len(), 1);
+    assert_eq!((imports[0].name, imports[0].version, imports[0].library), ("strlen", Some("GLIBC_2.2.5"), Some("libc.so.6")));
+    assert!(object.exports_function("transform") && !object.exports_function("plugin_table"));
+    assert!(!object.exports_function("strlen"));
+    assert_eq!(object.symbol_at(TEXT + 7), Some(("transform", 7)));
+    assert_eq!(object.symbol_at(0x10), None);
+    assert!(object.remarks.is_empty());
+}
+
+#[test]
+fn the_usual_variants_of_a_plugin_are_read() {
+    accepted(&with(|sample| sample.sections = false).bytes); // ok01
+    accepted(&with(|sample| sample.needed = vec!["libc.so.6", "libm.so.6", "libc.so.6"]).bytes); // ok02 ok04
+    accepted(&with(|sample| sample.relr = vec![TABLE + 0x20, 0b1011]).bytes); // ok05
+    accepted(&with(|sample| sample.hash = HashStyle::Sysv).bytes); // ok06
+    accepted(&with(|sample| sample.hash = HashStyle::Both).bytes); // ok07
+    // ok10: nothing exported, an empty table
+    let object = accepted(&with(|sample| sample.symbols.truncate(1)).bytes);
+    assert_eq!(object.symbols().map(|symbol| symbol.name).collect::<Vec<_>>(), ["strlen"]);
+    assert!(read(&Sample::of(Arch::Aarch64).bytes(), Arch::Aarch64).is_ok());
+}
+
+#[test]
+fn what_is_no_plugin_at_all_is_told_apart() {
+    let byte = |at: usize, value: u8| edited(|built| built.bytes[at] = value);
+    refused_bytes(b"", Code::Empty);
+    refused_bytes(b"#!/bin/sh\n", Code::NotElf);
+    refused_bytes(b"\x7fEL", Code::Truncated);
+    refused_bytes(b"\x7fELF\x01", Code::Class);
+    refused(&byte(4, 1), Code::Class); // d36
+    refused(&byte(4, 9), Code::Class);
+    refused(&byte(5, 2), Code::Endian);
+    refused(&byte(6, 2), Code::Ident);
+    refused(&byte(7, 9), Code::Ident);
+    refused(&byte(15, 1), Code::Ident);
+    refused(&byte(20, 2), Code::Ident);
+    refused(&byte(18, 183), Code::Machine);
+    refused_bytes(&Sample::of(Arch::Aarch64).bytes(), Code::Machine);
+    refused(&byte(16, 1), Code::TypeRelocatable);
+    refused(&byte(16, 2), Code::TypeExecutable);
+    refused(&byte(16, 4), Code::TypeCore);
+    refused(&byte(16, 77), Code::TypeUnknown);
+    accepted(&byte(7, 3).bytes);
+}
+
+#[test]
+fn a_program_is_not_a_plugin() {
+    refused(&with(|sample| sample.tags.push((0x6fff_fffb, 0x0800_0001))), Code::Pie); // d41
+    accepted(&with(|sample| sample.tags.push((0x6fff_fffb, 1))).bytes);
+    let program = |soname, debug: bool| {
+        let mut built = with(|sample| {
+            sample.soname = soname;
+            sample.tags.extend(debug.then_some((21, 0)));
+        });
+        built.segment(SPARE, 3, 4, 0x40, 8, 8);
+        built
+    };
+    refused(&program(None, true), Code::Pie);
+    assert_eq!(accepted(&program(None, false).bytes).remarks[0].code, Code::Interpreter);
+    assert_eq!(accepted(&program(Some("libc.so.6"), true).bytes).remarks[0].severity, Severity::Warn);
+    refused(&with(|sample| sample.tags.push((0x6fff_fffb, 0x40))), Code::NoOpen);
+}
+
+#[test]
+fn header_tables_of_unusual_shape_are_refused() {
+    refused(&edited(|built| built.put(54, &112_u16.to_le_bytes())), Code::EntrySize); // d35
+    refused(&edited(|built| built.put(56, &65535_u16.to_le_bytes())), Code::SegmentCount); // c07
+    refused(&edited(|built| built.put(56, &0_u16.to_le_bytes())), Code::SegmentCount);
+    refused(&edited(|built| built.put(32, &u64::MAX.to_le_bytes())), Code::Truncated);
+}
+
+#[test]
+fn segments_that_loaders_map_differently_are_refused() {
+    let load = |field, value| edited(|built| built.set_segment(LOAD_DATA, field, value));
+    refused(&load(MEMSZ, 0x800), Code::Load);
+    refused(&load(MEMSZ, 1 << 47), Code::Load);
+    refused(&load(MEMSZ, u64::MAX), Code::Load);
+    refused(&load(ALIGN, 0x1800), Code::Load);
+    refused(&load(ALIGN, 1), Code::Load);
+    refused(&load(VADDR, DATA + 8), Code::Load);
+    refused(&edited(|built| built.set_segment(LOAD_CODE, FILESZ, 0x800)), Code::Load);
+    refused(&load(OFFSET, 0x10_0000), Code::LoadPastEnd); // c01
+    refused(&load(VADDR, TEXT), Code::LoadOverlap); // d09
+    refused(&edited(|built| built.segment(SPARE, PT_LOAD, 4, 0, 0x100, 0x100)), Code::LoadOverlap);
+    refused(&edited(|built| built.segment(SPARE, PT_LOAD, 4, 0x3000, 0, 0)), Code::Load);
+}
+
+#[test]
+fn two_dynamic_arrays_or_one_with_two_readings_are_refused() {
+    let size = Sample::new().build().tables["dynamic"].1;
+    refused(&edited(|built| built.segment(SPARE, PT_DYNAMIC, 6, ARRAY, size, size)), Code::AmbiguousDynamic); // d02
+    let field = |field, value| edited(|built| built.set_segment(DYNAMIC, field, value));
+    refused(&field(OFFSET, 0x40), Code::AmbiguousDynamic); // d01
+    refused(&field(FILESZ, size - 16), Code::AmbiguousDynamic); // d03
+    refused(&field(VADDR, 0x9000), Code::AmbiguousDynamic);
+    refused(&edited(|built| {
+        built.set_segment(DYNAMIC, FILESZ, size - 16);
+        built.set_segment(DYNAMIC, MEMSZ, size - 16);
+    }), Code::DynamicEnd);
+    refused(&with(|sample| sample.tags.extend([(DT_NULL, 0), (DT_NEEDED, 1)])), Code::DynamicEnd); // ok03
+    accepted(&with(|sample| sample.tags.extend([(DT_NULL, 7), (DT_NULL, 9)])).bytes);
+    refused(&edited(|built| built.put(0x40 + DYNAMIC * 56, &0_u32.to_le_bytes())), Code::NotDynamic);
+}
+
+#[test]
+fn other_segments_have_one_reading_too() {
+    refused(&edited(|built| built.segment(SPARE, PT_GNU_STACK, 7, 0, 0, 0)), Code::AmbiguousSegment);
+    refused(&edited(|built| built.segment(SPARE, 7, 4, TABLE, 0x20, 0x10)), Code::Tls);
+    accepted(&edited(|built| built.segment(SPARE, 7, 4, TABLE, 0x20, 0x40)).bytes);
+    refused(&edited(|built| built.set_segment(PHDR, OFFSET, 0x48)), Code::AmbiguousHeaders);
+    refused(&edited(|built| built.set_segment(RELRO, MEMSZ, 0x40_0000)), Code::Relro); // c11
+    accepted(&edited(|built| built.set_segment(RELRO, MEMSZ, 0x1000)).bytes);
+    refused(&edited(|built| built.set_segment(NOTE, OFFSET, 0x40)), Code::SegmentOffset);
+}
+
+#[test]
+fn tags_that_loaders_take_differently_are_refused() {
+    refused(&with(|sample| sample.tags.push((DT_STRTAB, 0x280))), Code::AmbiguousTag); // d27 d28
+    refused(&with(|sample| sample.tags.push((DT_GNU_HASH, 0x280))), Code::AmbiguousTag); // d26
+    // d14, d15, auditors, pre-initialisers, relocations without addend
+    for tag in [0x7fff_fffd, 0x7fff_ffff, 0x6fff_fefc, 32, 17] {
+        refused(&with(|sample| sample.tags.push((tag, 1))), Code::ForbiddenTag);
+    }
+    refused(&with(|sample| sample.tags.push((0x6fff_fe00, 1))), Code::UnknownTag);
+    accepted(&with(|sample| sample.tags.push((0x6fff_fef6, 1))).bytes);
+}
+
+#[test]
+fn strings_outside_the_table_are_refused() {
+    refused(&edited(|built| built.set_tag(DT_NEEDED, 0x5000)), Code::String); // d04
+    refused(&edited(|built| built.set_tag(DT_SONAME, 0x5000)), Code::String); // d40
+    refused(&with(|sample| sample.tags.push((DT_RUNPATH, 0x5000))), Code::String); // d08
+    refused(&edited(|built| built.put(built.table("symbols") + 24, &0x5000_u32.to_le_bytes())), Code::String); // d06
+    refused(&edited(|built| built.set_tag(DT_STRTAB, 0x7f00_0000)), Code::Address); // c02
+    let size = Sample::new().build().tables["strings"].1;
+    refused(&edited(|built| built.set_tag(DT_STRSZ, size - 1)), Code::StringTable);
+    refused(&with(|sample| sample.string = Some((DT_RUNPATH, b"lib\xffevil.so"))), Code::StringTable); // d38
+    // Two bytes of one letter; the tag names the second.
+    let mut built = with(|sample| sample.string = Some((DT_RUNPATH, "é".as_bytes())));
+    accepted(&built.bytes);
+    let at = built.tag_at(DT_RUNPATH) + 8;
+    built.bytes[at] += 1;
+    refused(&built, Code::String);
+}
+
+#[test]
+fn a_name_shared_by_every_symbol_does_not_multiply() {
+    let shared = |count: usize| {
+        let mut built = with(|sample| {
+            sample.symbols.extend(std::iter::repeat_n(("x", 0x12, 7, TEXT), count));
+            sample.string = Some((DT_RUNPATH, &[b'a'; 400]));
+        });
+        let runpath = built.tag_at(DT_RUNPATH) + 8;
+        let (name, at) = (built.bytes[runpath..runpath + 4].to_vec(), built.table("symbols"));
+        (4..count + 4).for_each(|symbol| built.put(at + symbol * 24, &name));
+        built
+    };
+    accepted(&shared(4).bytes);
+    refused(&shared(40), Code::String);
+}
+
+#[test]
+fn dependencies_are_plain_names() {
+    for name in ["$ORIGIN/libevil.so", "/tmp/libevil.so", "lib evil.so", ""] {
+        refused(&with(|sample| sample.needed.push(name)), Code::NeededName); // p01
+    }
+}
+
+#[test]
+fn tables_in_writable_memory_are_refused() {
+    let moved = |tag, size| {
+        let mut built = with(|sample| sample.sections = false);
+        let from = built.bytes[built.tag_at(tag) + 8..built.tag_at(tag) + 10].to_vec();
+        let from = usize::from(u16::from_le_bytes([from[0], from[1]]));
+        let bytes = built.bytes[from..from + size].to_vec();
+        built.put(TABLE as usize + 0x40, &bytes);
+        built.set_tag(tag, TABLE + 0x40);
+        built
+    };
+    let tables = Sample::new().build().tables;
+    refused(&moved(DT_STRTAB, tables["strings"].1 as usize), Code::WritableTable); // d13
+    refused(&moved(DT_SYMTAB, tables["symbols"].1 as usize), Code::WritableTable);
+    refused(&moved(DT_GNU_HASH, tables["gnu"].1 as usize), Code::WritableTable);
+    refused(&moved(DT_RELA, tables["rela"].1 as usize), Code::WritableTable);
+    refused(&moved(DT_VERSYM, tables["versym"].1 as usize), Code::WritableTable);
+}
+
+#[test]
+fn hash_tables_that_hang_a_loader_or_hide_symbols_are_refused() {
+    let gnu = |at: usize, value: u32| {
+        edited(|built| built.put(built.table("gnu") + at, &value.to_le_bytes()))
+    };
+    refused(&gnu(0, 0), Code::Hash);
+    refused(&gnu(8, 3), Code::Hash);
+    refused(&gnu(12, 32), Code::Hash);
+    refused(&gnu(24, 1), Code::Hash);
+    refused(&gnu(24, 0x00ff_ffff), Code::Hash);
+    refused(&gnu(0, u32::MAX), Code::Hash);
+    let sysv = |at: usize, value: u32| {
+        let mut built = with(|sample| sample.hash = HashStyle::Sysv);
+        built.put(built.table("hash") + at, &value.to_le_bytes());
+        built
+    };
+    refused(&sysv(0, 0), Code::Hash);
+    refused(&sysv(4, 1), Code::Hash); // d23
+    refused(&sysv(12 + 4, 3), Code::Hash); // 3 -> 2 -> 1 -> 3
+    let mut both = with(|sample| sample.hash = HashStyle::Both);
+    both.put(both.table("hash") + 4, &5_u32.to_le_bytes());
+    refused(&both, Code::Hash); // d24: section and hash tables disagree as well
+}
+
+#[test]
+fn symbols_that_parsers_take_for_something_else_are_refused() {
+    let symbol = |symbol: Sym| with(|sample| sample.symbols[0] = symbol);
+    refused(&symbol(("system", 0x12, 0, 1)), Code::Symbol); // d17
+    refused(&symbol(("system", 0x02, 0, 0)), Code::Symbol);
+    refused(&symbol(("system", 0x52, 0, 0)), Code::Symbol);
+    refused(&symbol(("system", 0x19, 0, 0)), Code::Symbol);
+    refused(&symbol(("", 0x12, 0, 0)), Code::Symbol);
+    let export = |symbol: Sym| with(|sample| sample.symbols[1] = symbol);
+    refused(&export(("transform", 0x12, 7, DATA)), Code::Symbol);
+    refused(&export(("transform", 0x11, 7, 0x9000)), Code::Symbol);
+    refused(&export(("transform", 0x11, 0xfff2, 8)), Code::Symbol);
+    accepted(&export(("_end", 0x10, 9, DATA + 0x1000)).bytes);
+    accepted(&export(("constant", 0x10, 0xfff1, 0x9000)).bytes);
+    refused(&edited(|built| built.bytes[built.tables["symbols"].0 as usize] = 1), Code::SymbolTable);
+    refused(&edited(|built| built.set_tag(DT_SYMENT, 16)), Code::SymbolTable);
+    refused(&with(|sample| sample.jmprel[0] = relocation(TABLE, 7, 4, 0)), Code::SymbolTable); // d21
+}
+
+#[test]
+fn relocations_stay_in_writable_data() {
+    let rela = |relocation: [u64; 3]| with(|sample| sample.rela.push(relocation));
+    accepted(&rela(relocation(TABLE + 0x20, 1, 2, 0)).bytes);
+    refused(&rela(relocation(TEXT, 8, 0, TEXT)), Code::RelocationTarget); // d32 d33
+    refused(&rela(relocation(0x1000_u64.wrapping_neg(), 8, 0, TEXT)), Code::RelocationTarget); // c09
+    refused(&rela(relocation(ARRAY, 8, 0, TEXT)), Code::RelocationTarget);
+    refused(&rela(relocation(DATA + 0xff9, 8, 0, TEXT)), Code::RelocationTarget);
+    refused(&rela(relocation(DATA + 0xff8, 36, 0, 0)), Code::RelocationTarget);
+    accepted(&rela(relocation(DATA + 0xff0, 36, 0, 0)).bytes);
+    refused(&with(|sample| sample.relr = vec![TEXT]), Code::RelocationTarget);
+    refused(&with(|sample| sample.relr = vec![TABLE + 0x7f0, 0b110]), Code::RelocationTarget);
+}
+
+#[test]
+fn relocations_of_kinds_that_plugins_do_not_need_are_refused() {
+    let rela = |relocation: [u64; 3]| with(|sample| sample.rela.push(relocation));
+    refused(&rela(relocation(TABLE, 5, 1, 0)), Code::RelocationType); // COPY
+    refused(&rela(relocation(TABLE, 33, 1, 0)), Code::RelocationType); // SIZE64
+    refused(&rela(relocation(TABLE, 17, 0, 0x6d65_7473_7973)), Code::RelocationType); // d13
+    refused(&rela(relocation(TABLE, 1, 0, 5)), Code::RelocationType);
+    refused(&rela(relocation(TABLE, 8, 1, 5)), Code::RelocationType);
+    refused(&rela(relocation(TABLE, 37, 0, DATA)), Code::RelocationType);
+    accepted(&rela(relocation(TABLE, 37, 0, TEXT)).bytes);
+}
+
+#[test]
+fn relocation_tables_of_broken_sizes_are_refused() {
+    refused(&edited(|built| built.set_tag(DT_PLTRELSZ, 25)), Code::RelocationTable); // d21
+    refused(&edited(|built| built.set_tag(DT_RELAENT, 16)), Code::RelocationTable); // c04
+    refused(&edited(|built| built.set_tag(DT_RELRENT, 16)), Code::RelocationTable);
+    refused(&edited(|built| built.set_tag(DT_PLTREL, 17)), Code::RelocationTable);
+    refused(&with(|sample| sample.relacount = 3), Code::RelocationTable);
+    refused(&with(|sample| {
+        sample.rela.push(relocation(TABLE + 0x20, 1, 2, 0));
+        sample.relacount = 3;
+    }), Code::RelocationTable);
+    refused(&with(|sample| sample.relr = vec![1]), Code::RelocationTable);
+}
+
+#[test]
+fn initialisers_are_code_of_the_file() {
+    refused(&with(|sample| sample.rela[0][2] = DATA), Code::Init);
+    refused(&with(|sample| sample.tags.push((DT_INIT, DATA))), Code::Init);
+    accepted(&with(|sample| sample.tags.push((DT_INIT, TEXT))).bytes);
+    refused(&edited(|built| built.set_tag(DT_INIT_ARRAYSZ, 12)), Code::Init);
+    refused(&with(|sample| sample.rela[0][0] = DATA + 4), Code::Init);
+    refused(&with(|sample| sample.relr = vec![DATA]), Code::Init); // written twice
+    let object = accepted(&with(|sample| sample.rela[0][0] = TABLE + 8).bytes);
+    assert_eq!(object.remarks[0].code, Code::InitUnrelocated);
+}
+
+#[test]
+fn versions_belong_to_dependencies_and_exist() {
+    refused(&with(|sample| sample.version_file = "libnothere.so.9"), Code::Versions); // c03
+    refused(&edited(|built| built.set_tag(DT_VERNEEDNUM, 2)), Code::Versions);
+    refused(&edited(|built| built.bytes[built.tables["versym"].0 as usize + 2] = 9), Code::Versions);
+    refused(&edited(|built| built.bytes[built.tables["verneed"].0 as usize + 2] = 2), Code::Versions);
+    refused(&with(|sample| sample.tags.push((DT_VERDEF, 0x280))), Code::Versions);
+}
+
+#[test]
+fn sections_tell_the_same_story_as_segments() {
+    let section = |index: usize, field: usize, value: u64| {
+        edited(|built| {
+            let at = u64::from_le_bytes(built.bytes[40..48].try_into().expect("eight bytes")) as usize;
+            built.put(at + index * 64 + field, &value.to_le_bytes());
+        })
+    };
+    refused(&section(1, 24, 0x40), Code::AmbiguousSections); // d29
+    refused(&section(1, 32, 48), Code::AmbiguousSections);
+    refused(&section(2, 16, 0x40), Code::AmbiguousSections);
+    refused(&section(8, 24, 0x40), Code::AmbiguousSections);
+    refused(&edited(|built| built.put(58, &32_u16.to_le_bytes())), Code::AmbiguousSections);
+    refused(&edited(|built| built.put(40, &u64::MAX.to_le_bytes())), Code::Truncated);
+}

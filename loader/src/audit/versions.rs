@@ -1,0 +1,176 @@
+//! Reads which version, and so which library, a symbol is bound to (rule Y12). glibc stops the process when a version
+//! names a library that is not loaded, and indexes its tables with whatever number a symbol carries.
+
+use std::collections::BTreeMap;
+
+use super::bytes::{entry, len, u16_at, u32_at};
+use super::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dynamic};
+use super::finding::{Code, Findings, Stop};
+use super::image::Image;
+use super::strings::{Span, Strings};
+use super::text::{hex, shown};
+
+/// The bit of a version number that hides a definition; the rest is the number.
+pub(super) const HIDDEN: u16 = 0x8000;
+
+/// One version of symbols.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Version {
+    pub(super) name: Span,
+    /// The library that has to have it; none for a version of this object.
+    pub(super) library: Option<Span>,
+}
+
+/// The version tables.
+pub(super) struct Versions<'a> {
+    /// By the number that symbols carry.
+    pub(super) by_number: BTreeMap<u16, Version>,
+    /// One number per symbol; empty when the object has no versions.
+    pub(super) of_symbols: &'a [[u8; 2]],
+}
+
+/// A list of the two kinds: needed and defined versions have the same shape with other offsets.
+struct List {
+    name: &'static str,
+    tags: (u64, u64),
+    /// The size of an entry of the list, and of an entry of its sublist.
+    sizes: (u64, u64),
+}
+
+const NEEDED: List = List { name: "DT_VERNEED", tags: (DT_VERNEED, DT_VERNEEDNUM), sizes: (16, 16) };
+const DEFINED: List = List { name: "DT_VERDEF", tags: (DT_VERDEF, DT_VERDEFNUM), sizes: (20, 8) };
+
+/// Reads the tables for `count` symbols.
+pub(super) fn read<'a>(
+    image: &Image<'a>,
+    dynamic: &Dynamic,
+    strings: &mut Strings<'_>,
+    needed: &[Span],
+    count: u64,
+    findings: &mut Findings,
+) -> Result<Versions<'a>, Stop> {
+    let mut by_number = BTreeMap::new();
+    for list in [&NEEDED, &DEFINED] {
+        let Some(bytes) = list.bytes(image, dynamic, findings)? else { continue };
+        let entries = dynamic.value(list.tags.1).unwrap_or(0);
+        let mut reader = Reader { list, bytes, strings, needed, by_number: &mut by_number, findings, rooms: 0 };
+        reader.rooms = len(bytes.len()).checked_div(list.sizes.1).unwrap_or(0);
+        reader.walk(entries)?;
+    }
+    let of_symbols = match dynamic.value(DT_VERSYM) {
+        Some(address) => image.table("the table `DT_VERSYM`", address, count.saturating_mul(2), findings)?,
+        None => &[],
+    };
+    Ok(Versions { by_number, of_symbols: of_symbols.as_chunks().0 })
+}
+
+impl List {
+    fn bytes<'a>(&self, image: &Image<'a>, dynamic: &Dynamic, findings: &mut Findings) -> Result<Option<&'a [u8]>, Stop> {
+        match (dynamic.value(self.tags.0), dynamic.value(self.tags.1)) {
+            (None, None | Some(0)) => Ok(None),
+            (Some(address), Some(1..)) => {
+                image.table(&format!("the table `{}`", self.name), address, self.sizes.0, findings)?;
+                Ok(image.read_on(address))
+            }
+            _ => Err(findings.stop(Code::Versions, || format!("`{}` has an address or a number, but not both", self.name))),
+        }
+    }
+}
+
+struct Reader<'a, 'b, 's> {
+    list: &'a List,
+    bytes: &'a [u8],
+    strings: &'b mut Strings<'s>,
+    needed: &'a [Span],
+    by_number: &'b mut BTreeMap<u16, Version>,
+    findings: &'b mut Findings,
+    /// Sublist entries that there is room for: lists whose entries share bytes would take the square of that.
+    rooms: u64,
+}
+
+impl Reader<'_, '_, '_> {
+    /// Loaders follow the links to the end, parsers count: both must come to the same.
+    fn walk(&mut self, entries: u64) -> Result<(), Stop> {
+        let mut at = 0_usize;
+        for left in (0..entries).rev() {
+            let next = if self.list.sizes.0 == 16 { self.needed_entry(at)? } else { self.defined_entry(at)? };
+            if (next == 0) != (left == 0) {
+                return Err(self.wrong("does not have as many entries as the dynamic array says"));
+            }
+            at = self.step(at, next)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, at: usize, by: u32) -> Result<usize, Stop> {
+        usize::try_from(by).ok().and_then(|by| at.checked_add(by)).ok_or_else(|| self.wrong("reaches outside its segment"))
+    }
+
+    fn wrong(&mut self, what: &str) -> Stop {
+        let name = self.list.name;
+        self.findings.stop(Code::Versions, || format!("the table `{name}` {what}"))
+    }
+
+    fn string(&mut self, offset: u32) -> Result<Span, Stop> {
+        self.strings.at(offset.into()).map_err(|why| {
+            let refused = self.findings.refuse(Code::String, || format!("the string of a version {why}"));
+            refused.with("offset", || hex(offset.into())).halt()
+        })
+    }
+
+    fn take_room(&mut self) -> Result<(), Stop> {
+        match self.rooms.checked_sub(1) {
+            Some(left) => {
+                self.rooms = left;
+                Ok(())
+            }
+            None => Err(self.wrong("has lists that share their entries")),
+        }
+    }
+
+    fn define(&mut self, number: u16, version: Version) {
+        if self.by_number.insert(number & !HIDDEN, version).is_some() {
+            self.findings.refuse(Code::Versions, || format!("two versions have the number {number}"));
+        }
+    }
+
+    fn needed_entry(&mut self, at: usize) -> Result<u32, Stop> {
+        let Some(need) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
+        let (auxes, file, aux, next) =
+            (u16_at::<2, _>(need), u32_at::<4, _>(need), u32_at::<8, _>(need), u32_at::<12, _>(need));
+        let library = self.string(file)?;
+        let name = library.of(self.strings.table);
+        if !self.needed.iter().any(|needed| *needed == library || needed.of(self.strings.table) == name) {
+            let what = || format!("versions are expected of `{}`, which is not a dependency", shown(name));
+            self.findings.refuse(Code::Versions, what);
+        }
+        let mut at = self.step(at, aux)?;
+        for left in (0..auxes).rev() {
+            self.take_room()?;
+            let Some(aux) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
+            let (number, name, next) = (u16_at::<6, _>(aux), u32_at::<8, _>(aux), u32_at::<12, _>(aux));
+            let name = self.string(name)?;
+            self.define(number, Version { name, library: Some(library) });
+            if (next == 0) != (left == 0) {
+                return Err(self.wrong("has a list that does not have as many entries as it says"));
+            }
+            at = self.step(at, next)?;
+        }
+        Ok(next)
+    }
+
+    fn defined_entry(&mut self, at: usize) -> Result<u32, Stop> {
+        let Some(definition) = entry::<20>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
+        let (number, auxes) = (u16_at::<4, _>(definition), u16_at::<6, _>(definition));
+        let (aux, next) = (u32_at::<12, _>(definition), u32_at::<16, _>(definition));
+        let at = self.step(at, aux)?;
+        self.take_room()?;
+        // The first name is the version, others are its ancestors.
+        let Some(aux) = entry::<8>(self.bytes, at).filter(|_| auxes > 0) else {
+            return Err(self.wrong("has a version without a name"));
+        };
+        let name = self.string(u32_at::<0, _>(aux))?;
+        self.define(number, Version { name, library: None });
+        Ok(next)
+    }
+}
