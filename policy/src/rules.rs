@@ -16,6 +16,16 @@ pub struct Origin {
     pub key: String,
 }
 
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.source)?;
+        if self.line > 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if self.key.is_empty() { Ok(()) } else { write!(f, " `{}`", self.key) }
+    }
+}
+
 /// A value with the place that gave it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Placed<T> {
@@ -23,6 +33,12 @@ pub struct Placed<T> {
     pub value: T,
     /// Where it was written.
     pub origin: Origin,
+}
+
+impl<T> Placed<T> {
+    pub(crate) fn new(value: T, origin: Origin) -> Self {
+        Self { value, origin }
+    }
 }
 
 /// SHA-256 of a file.

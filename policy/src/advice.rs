@@ -1,0 +1,152 @@
+//! What to write to allow a syscall that was refused: the words a violation report gives to a security team.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::arch::syscall_name;
+use crate::groups;
+use crate::kernel::Arch;
+use crate::narrow::DEFAULTS;
+use crate::policy::{Policy, Request};
+use crate::profiles::{PREFIX, builtin, builtin_names};
+use crate::rules::Origin;
+
+/// What a policy says about one syscall, and how to make it say something else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// Name of the call; none for a number the architecture does not have.
+    pub call: Option<&'static str>,
+    /// What the policy says.
+    pub granted: Allowance,
+    /// The key that decides.
+    pub key: &'static str,
+    /// The line that decides.
+    pub origin: Origin,
+    /// What the call is for, as the group of the snippet says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
+    /// Lines to paste into that text, where something can be written that allows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snippet: Option<String>,
+    /// Where those lines have an effect, when it is not the text that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Why the language does not allow it, or allows it in part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub because: Option<String>,
+}
+
+/// How far a policy allows a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allowance {
+    /// For no arguments.
+    No,
+    /// For some arguments, as a policy would write them.
+    When(String),
+    /// For any arguments.
+    Always,
+}
+
+impl Policy {
+    /// What the policy says about a syscall number, and what would allow it.
+    #[must_use]
+    pub fn syscall_advice(&self, number: u32, arch: Arch) -> Advice {
+        let call = syscall_name(arch, number);
+        let calls = &self.effective.calls;
+        let right = call.and_then(|call| calls.rights.get(call)).filter(|right| !right.grant.is_never());
+        let granted = match right {
+            None => Allowance::No,
+            Some(right) if right.grant.is_always() => Allowance::Always,
+            Some(right) => Allowance::When(right.grant.to_string()),
+        };
+        let decided = right.map(|right| &right.lines[0]).or(calls.by.as_ref());
+        let origin = decided.map_or_else(
+            || Origin { source: DEFAULTS.to_owned(), line: 0, key: "syscalls.allow".to_owned() },
+            crate::text::Place::origin,
+        );
+        let never = call.and_then(groups::never);
+        let guard = call.and_then(groups::guard);
+        let writable = call.filter(|_| never.is_none() && granted != Allowance::Always);
+        let group = writable.and_then(|call| self.smallest_group(call));
+        let purpose = group.zip(call).and_then(|(group, call)| purpose(group, call));
+        let snippet = writable.map(|call| self.snippet(group.unwrap_or(call)));
+        let note = writable.and_then(|call| self.note(call, &origin));
+        let because = match (never, guard) {
+            (Some(why), _) => Some(format!("no policy can allow it: {why}")),
+            (None, Some(guard)) => Some(format!("whatever a policy says, only when {}: {}", guard.call, guard.why)),
+            (None, None) => None,
+        };
+        Advice { call, granted, key: "syscalls.allow", origin, purpose, snippet, note, because }
+    }
+
+    /// The smallest group that grants the call and that the policy does not name yet.
+    fn smallest_group(&self, call: &str) -> Option<&'static str> {
+        let written = &self.effective.calls.written;
+        let size =
+            |name: &str| groups::expand(name).iter().map(|entry| entry.call.as_str()).collect::<BTreeSet<_>>().len();
+        groups::names()
+            .filter(|name| !written.iter().any(|have| have == name) && purpose(name, call).is_some())
+            .min_by_key(|name| (size(name), *name))
+    }
+
+    /// A shipped policy cannot be edited, and a policy cannot add to what it extends.
+    fn note(&self, call: &str, origin: &Origin) -> Option<String> {
+        let outer = self.sources().first()?;
+        let shipped = outer.starts_with(PREFIX);
+        if self.outermost.contains(call) || (*outer == origin.source && !shipped) {
+            return None;
+        }
+        let place = if shipped {
+            format!("{outer} does not grant it and cannot be edited")
+        } else {
+            format!("{outer}, which is extended, does not grant it: it must say so first")
+        };
+        let granting = builtin_names().find(|name| {
+            let request = builtin(name).cloned().map(Request::new);
+            let policy = request.map(|request| Self::resolve(&request, |_, _| Err(String::new())));
+            policy.and_then(Result::ok).is_some_and(|policy| policy.outermost.contains(call))
+        });
+        Some(match granting {
+            Some(name) => format!("{place}; {PREFIX}{name} grants it"),
+            None => format!("{place}; no shipped policy grants it, so write one without `extends`"),
+        })
+    }
+
+    /// The list that decided, with one word more.
+    fn snippet(&self, word: &str) -> String {
+        let written = self.effective.calls.written.iter().map(String::as_str);
+        let words = written.chain([word]).map(|word| format!("\"{word}\"")).collect::<Vec<_>>();
+        format!("[syscalls]\nallow = [{}]\n", words.join(", "))
+    }
+}
+
+/// Lines for people, each ended: what the policy says, why, and what to paste.
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let call = self.call.unwrap_or("this number");
+        match &self.granted {
+            Allowance::No => writeln!(f, "policy: `{call}` is not allowed by {}", self.origin)?,
+            Allowance::When(when) => writeln!(f, "policy: `{call}` is allowed only when {when}, by {}", self.origin)?,
+            Allowance::Always => writeln!(f, "policy: `{call}` is allowed by {}", self.origin)?,
+        }
+        if let Some(because) = &self.because {
+            writeln!(f, "why: {because}")?;
+        }
+        let Some(snippet) = &self.snippet else { return Ok(()) };
+        match &self.purpose {
+            Some(purpose) => writeln!(f, "to allow it ({purpose}), write:")?,
+            None => writeln!(f, "to allow it, write:")?,
+        }
+        snippet.lines().try_for_each(|line| writeln!(f, "    {line}"))?;
+        self.note.iter().try_for_each(|note| writeln!(f, "note: {note}"))
+    }
+}
+
+/// Why a group grants a call; `None` where it does not.
+fn purpose(group: &str, call: &str) -> Option<String> {
+    let granting = |entry: &&&groups::Entry| entry.call == call && entry.answer.is_none();
+    groups::expand(group).iter().find(granting).map(|entry| entry.why.clone())
+}

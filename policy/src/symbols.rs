@@ -1,0 +1,123 @@
+//! Groups of imported symbols, as data, and the question `imports.deny` asks of each import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use crate::rules::{ElfRules, Placed, SymbolPattern};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Data {
+    composite: BTreeMap<String, Vec<String>>,
+    group: BTreeMap<String, GroupData>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupData {
+    description: String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "the tests compare it with the list"))]
+    count: usize,
+    symbols: Vec<String>,
+}
+
+struct Tables {
+    /// Name with `@`, the fine groups it stands for, and why it exists. A fine group stands for itself.
+    groups: BTreeMap<String, SymbolGroup>,
+    /// Fine groups, without `@`, by symbol.
+    by_symbol: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// One group that `imports.deny` may name.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SymbolGroup {
+    /// The fine groups it stands for, without `@`.
+    pub members: Vec<String>,
+    /// What its symbols let a plugin reach.
+    pub why: String,
+}
+
+static TABLES: LazyLock<Tables> = LazyLock::new(|| {
+    let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("shipped data, tested");
+    let mut groups = BTreeMap::new();
+    let mut by_symbol: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (name, group) in &data.group {
+        let itself = SymbolGroup { members: vec![name.clone()], why: group.description.clone() };
+        groups.insert(format!("@{name}"), itself);
+        for symbol in &group.symbols {
+            by_symbol.entry(symbol.clone()).or_default().insert(name.clone());
+        }
+    }
+    // A composite may bear the name of a fine group, which it then includes.
+    for (name, members) in data.composite {
+        let why = members.iter().filter_map(|member| Some(data.group.get(member)?.description.as_str()));
+        let why = why.collect::<Vec<_>>().join("; ");
+        groups.insert(name, SymbolGroup { members, why });
+    }
+    Tables { groups, by_symbol }
+});
+
+/// Every group that `imports.deny` may name, by its name with `@`.
+#[must_use]
+pub fn symbol_groups() -> &'static BTreeMap<String, SymbolGroup> {
+    &TABLES.groups
+}
+
+/// The fine groups of a symbol, without `@`; none for a symbol that no C library exports.
+pub fn groups_of(symbol: &str) -> impl Iterator<Item = &'static str> {
+    TABLES.by_symbol.get(symbol).into_iter().flatten().map(String::as_str)
+}
+
+impl ElfRules {
+    /// The entry of `imports.deny` that a symbol falls under, and the fine group that decided, if a group did.
+    ///
+    /// A symbol is denied when its name is listed, or when one of its groups is listed or belongs to a listed composite.
+    #[must_use]
+    pub fn denied_by(&self, symbol: &str) -> Option<(&Placed<SymbolPattern>, Option<&'static str>)> {
+        self.imports_deny.iter().find_map(|denied| match &denied.value {
+            SymbolPattern::Name(name) => (name == symbol).then_some((denied, None)),
+            SymbolPattern::Group(group) => {
+                let members = &TABLES.groups.get(group)?.members;
+                let decided = groups_of(symbol).find(|fine| members.iter().any(|member| member == fine))?;
+                Some((denied, Some(decided)))
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counts_in_the_data_are_true_and_no_symbol_is_listed_twice() {
+        let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("parses");
+        for (name, group) in &data.group {
+            let distinct: BTreeSet<_> = group.symbols.iter().collect();
+            assert_eq!((group.symbols.len(), distinct.len()), (group.count, group.count), "{name}");
+            assert!(!group.description.is_empty(), "{name}");
+        }
+        for (name, members) in &data.composite {
+            assert!(name.starts_with('@'), "{name}");
+            members.iter().for_each(|member| assert!(data.group.contains_key(member), "{name}: {member}"));
+        }
+    }
+
+    #[test]
+    fn a_composite_includes_the_fine_group_whose_name_it_bears() {
+        let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("parses");
+        for (name, members) in &data.composite {
+            let fine = name.trim_start_matches('@');
+            assert!(!data.group.contains_key(fine) || members.contains(&fine.to_owned()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_symbol_has_the_groups_of_what_it_does() {
+        assert!(groups_of("system").any(|group| group == "exec"));
+        assert!(groups_of("open64").any(|group| group == "filesystem-open"));
+        assert_eq!(groups_of("no_such_symbol").count(), 0);
+    }
+}

@@ -1,0 +1,187 @@
+//! Every shipped profile on every kernel level, on both architectures: the plan as text, held against a file. After a
+//! change that is meant, `LAZARET_BLESS=1 cargo test -p lazaret-policy --test golden` writes the files anew.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use lazaret_policy::{
+    Arch, Filter, KernelSupport, Policy, Request, Seccomp, State, Variables, builtin, builtin_names, syscall_name,
+};
+
+fn resolve(name: &str) -> Policy {
+    let request = Request::new(builtin(name).expect("shipped").clone());
+    Policy::resolve(&request, |path, _| Err(format!("{path} is not shipped"))).expect("a shipped policy resolves")
+}
+
+/// FNV-1a over the instructions: enough to notice a change.
+fn hash(filter: &Filter) -> u64 {
+    let bytes = filter.0.iter().flat_map(|one| {
+        let [a, b] = one.code.to_le_bytes();
+        let [c, d, e, f] = one.k.to_le_bytes();
+        [a, b, one.jt, one.jf, c, d, e, f]
+    });
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Calls that a filter compares the number with, in the order of their names.
+fn calls(filter: &Filter, arch: Arch) -> BTreeSet<&'static str> {
+    // Until a rule loads an argument the accumulator holds the number; after it, the chain never compares numbers again.
+    let mut number = false;
+    let mut out = BTreeSet::new();
+    for one in &filter.0 {
+        match (one.code, one.k) {
+            (0x20, 0) => number = true,
+            (0x20, _) => number = false,
+            (0x06, _) => number = true,
+            (0x15, call) if number => out.extend(syscall_name(arch, call)),
+            _ => {}
+        }
+    }
+    out
+}
+
+fn seccomp(out: &mut String, plan: &Seccomp, arch: Arch) {
+    for (phase, filters) in [("load", &plan.load), ("call", &plan.call)] {
+        for filter in filters {
+            let calls: Vec<_> = calls(filter, arch).into_iter().collect();
+            let (length, hash) = (filter.0.len(), hash(filter));
+            writeln!(out, "  {phase}: {length} instructions, {hash:016x}, {} calls", calls.len()).expect("text");
+            for line in calls.chunks(8) {
+                writeln!(out, "    {}", line.join(" ")).expect("text");
+            }
+        }
+    }
+}
+
+fn describe(policy: &Policy, kernel: &KernelSupport, filters: bool) -> String {
+    let variables = Variables { bundle: Some(PathBuf::from("/opt/plugins/demo")), state: None };
+    let mut out = String::new();
+    let mut line = |text: String| writeln!(out, "  {text}").expect("text");
+    let planned = match policy.plan(kernel, &variables) {
+        Ok(planned) => planned,
+        Err(missing) => {
+            for layer in &missing.layers {
+                line(format!("missing {}: {}; {} ({})", layer.required, layer.found, layer.help, layer.origin));
+            }
+            return out;
+        }
+    };
+    let plan = &planned.plan;
+    line(format!("{:?}", plan.limits));
+    line(format!("{:?} mdwe={} {:?}", plan.identity, plan.mdwe, plan.channel));
+    if let Some(landlock) = &plan.landlock {
+        line(format!(
+            "landlock {} fs={:#x} net={:#x} scoped={:#x}",
+            landlock.abi, landlock.handled_fs, landlock.handled_net, landlock.scoped
+        ));
+        for rule in &landlock.paths {
+            line(format!("  {} {:#x}", String::from_utf8_lossy(&rule.path), rule.access));
+        }
+        for rule in &landlock.ports {
+            line(format!("  port {} {:#x}", rule.port, rule.access));
+        }
+    }
+    for layer in &planned.enforcement {
+        let state = match &layer.state {
+            State::Enforced { detail, lacking } if lacking.is_empty() => detail.clone(),
+            State::Enforced { detail, lacking } => format!("{detail}; not {}", lacking.join(", ")),
+            State::Absent { why } => format!("absent: {why}"),
+        };
+        line(format!("{} {:?}: {state} ({})", layer.layer.name(), layer.demand, layer.origin));
+    }
+    for dropped in &planned.dropped {
+        line(format!("dropped {}: {} ({})", dropped.what, dropped.why, dropped.origin));
+    }
+    if filters {
+        seccomp(&mut out, &plan.seccomp, kernel.arch);
+    }
+    out
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a test is asked by its user to write its expectations anew")]
+fn every_profile_means_on_every_kernel_what_it_meant_before() {
+    let bless = std::env::var_os("LAZARET_BLESS").is_some();
+    let mut changed = Vec::new();
+    for name in builtin_names() {
+        let policy = resolve(name);
+        let mut text = String::new();
+        for landlock_abi in 0..=11 {
+            for (mdwe, root, processors) in [(false, false, 1), (true, false, 4), (true, true, 4)] {
+                let kernel = KernelSupport { arch: Arch::X86_64, landlock_abi, seccomp: true, mdwe, root, processors };
+                writeln!(text, "landlock {landlock_abi} mdwe={mdwe} root={root} processors={processors}")
+                    .expect("text");
+                text.push_str(&describe(&policy, &kernel, false));
+            }
+        }
+        let kernel = KernelSupport {
+            arch: Arch::X86_64,
+            landlock_abi: 7,
+            seccomp: false,
+            mdwe: true,
+            root: false,
+            processors: 4,
+        };
+        writeln!(text, "no seccomp").expect("text");
+        text.push_str(&describe(&policy, &kernel, false));
+        for arch in [Arch::X86_64, Arch::Aarch64] {
+            let kernel = KernelSupport { arch, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 4 };
+            writeln!(text, "filters of {}", arch.name()).expect("text");
+            text.push_str(&describe(&policy, &kernel, true));
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(format!("{name}.txt"));
+        if bless {
+            std::fs::write(&path, &text).expect("the golden file is written");
+        } else if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            changed.push(name);
+        }
+    }
+    assert!(changed.is_empty(), "these plans changed: {changed:?}; if that is meant, bless them (see above)");
+}
+
+#[test]
+fn every_profile_opens_with_what_it_is_for_and_what_it_refuses_and_raises_no_warning() {
+    for name in builtin_names() {
+        let text = &builtin(name).expect("shipped").text;
+        assert!(text.starts_with("# For "), "{name}");
+        assert!(text.contains("\n# Refuses "), "{name}");
+        let policy = resolve(name);
+        assert!(policy.warnings().is_empty(), "{name}:\n{}", policy.warnings());
+        assert_eq!(policy.name(), name);
+        assert!(policy.description().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_plan_survives_its_byte_form() {
+    for name in builtin_names() {
+        let kernel = KernelSupport {
+            arch: Arch::X86_64,
+            landlock_abi: 10,
+            seccomp: true,
+            mdwe: true,
+            root: true,
+            processors: 2,
+        };
+        let plan = resolve(name).plan(&kernel, &Variables::default()).expect("plans").plan;
+        assert_eq!(lazaret_policy::Plan::from_bytes(&plan.to_bytes()), Ok(plan));
+    }
+}
+
+#[test]
+fn a_grant_without_a_value_for_its_variable_is_dropped_and_listed() {
+    let kernel =
+        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 2 };
+    let policy = resolve("file-reader");
+    for bundle in [None, Some(PathBuf::from("relative"))] {
+        let planned = policy.plan(&kernel, &Variables { bundle, state: None }).expect("plans");
+        assert_eq!(planned.dropped.len(), 1);
+        assert_eq!(planned.dropped[0].what, "files.read ${bundle}");
+        assert_eq!(planned.plan.landlock.expect("enforced").paths.len(), 1);
+    }
+    let variables = Variables { bundle: Some(PathBuf::from("/b/")), state: None };
+    let planned = policy.plan(&kernel, &variables).expect("plans");
+    assert!(planned.dropped.is_empty());
+    assert!(planned.plan.landlock.expect("enforced").paths.iter().any(|rule| rule.path == b"/b"));
+}

@@ -1,0 +1,335 @@
+//! Nothing that extends, asks or caps can add: every pair of shipped policies, and each kind of key by itself.
+
+use std::collections::BTreeSet;
+
+use lazaret_policy::{
+    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Limit, OnDeny, Policy, Request, Source, State,
+    SymbolPattern, Variables, builtin, builtin_names, syscall_number,
+};
+use serde_json::json;
+
+const HEAD: &str = "lazaret = 1\nname = \"p\"\n";
+
+fn source(name: &str, text: &str) -> Source {
+    Source { name: name.into(), text: format!("{HEAD}{text}") }
+}
+
+/// A policy `child.toml` that extends `base.toml`.
+fn extend(base: &str, child: &str) -> Policy {
+    let base = source("base.toml", base);
+    let request = Request::new(source("child.toml", &format!("extends = \"base.toml\"\n{child}")));
+    Policy::resolve(&request, |_, _| Ok(base.clone())).expect("resolves")
+}
+
+fn alone(text: &str) -> Policy {
+    Policy::resolve(&Request::new(source("p.toml", text)), |_, _| Err("none".into())).expect("resolves")
+}
+
+fn grants(policy: &Policy, key: &str) -> Vec<String> {
+    let lines = policy.explain().grants.into_iter().filter(|line| line.key == key);
+    lines.map(|line| line.what).collect()
+}
+
+fn warnings(policy: &Policy) -> Vec<(Code, u32)> {
+    policy.warnings().iter().map(|one| (one.code, one.line)).collect()
+}
+
+#[test]
+fn no_pair_of_shipped_policies_grants_more_than_either() {
+    let kernel =
+        KernelSupport { arch: Arch::X86_64, landlock_abi: 10, seccomp: true, mdwe: true, root: true, processors: 2 };
+    let variables = Variables { bundle: Some("/b".into()), state: Some("/s".into()) };
+    let profile = |name: &str| {
+        let request = Request::new(builtin(name).expect("shipped").clone());
+        Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves")
+    };
+    for below in builtin_names() {
+        for above in builtin_names() {
+            let base = profile(below);
+            let cap = profile(above);
+            let request = Request {
+                policy: builtin(below).expect("shipped").clone(),
+                requests: None,
+                ceiling: Some(builtin(above).expect("shipped").clone()),
+            };
+            let both = Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves");
+            for one in [&base, &cap] {
+                for limit in Limit::ALL {
+                    assert!(both.limit(limit).value <= one.limit(limit).value, "{below} under {above}: {limit:?}");
+                }
+                for number in 0..600 {
+                    let allowed = |policy: &Policy| policy.syscall_advice(number, Arch::X86_64).granted;
+                    if allowed(one) == Allowance::No {
+                        assert_eq!(allowed(&both), Allowance::No, "{below} under {above}: {number}");
+                    }
+                    if allowed(&both) == Allowance::Always {
+                        assert_eq!(allowed(one), Allowance::Always, "{below} under {above}: {number}");
+                    }
+                }
+                let plan = both.plan(&kernel, &variables).expect("plans").plan.landlock.expect("enforced");
+                let wide = one.plan(&kernel, &variables).expect("plans").plan.landlock.expect("enforced");
+                if std::ptr::eq(one, &base) {
+                    for rule in &plan.paths {
+                        let within = |outer: &&lazaret_policy::PathRule| rule.path.starts_with(&outer.path);
+                        let outer = wide.paths.iter().find(within).expect("a path of the base");
+                        assert_eq!(rule.access & !outer.access, 0);
+                    }
+                    assert!(plan.ports.iter().all(|port| wide.ports.contains(port)));
+                }
+                assert!(one.elf().require.keys().all(|property| both.elf().require.contains_key(property)));
+                let denied = |policy: &Policy| {
+                    policy.elf().imports_deny.iter().map(|one| one.value.clone()).collect::<BTreeSet<_>>()
+                };
+                assert!(denied(one).is_subset(&denied(&both)));
+                assert!(one.elf().direct_syscalls.is_none() || both.elf().direct_syscalls.is_some());
+            }
+            let again = Request {
+                policy: builtin(below).expect("shipped").clone(),
+                requests: None,
+                ceiling: Some(builtin(below).expect("shipped").clone()),
+            };
+            let again = Policy::resolve(&again, |_, _| Err("none".into())).expect("resolves");
+            let shown = |policy: &Policy| policy.explain().grants.into_iter().map(|line| line.what).collect::<Vec<_>>();
+            assert_eq!(shown(&again), shown(&base), "narrowing {below} by itself changes nothing");
+            assert!(again.removed().is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_the_outermost_policy_does_not_state_is_not_granted() {
+    let policy = alone("");
+    let Explanation { grants, .. } = policy.explain();
+    assert_eq!(grants, []);
+    assert!(policy.trust().unsigned.is_none() && policy.trust().publishers.is_empty());
+    assert!(policy.elf().direct_syscalls.is_some(), "direct syscalls are denied");
+    assert_eq!(policy.on_deny(), OnDeny::Kill);
+    assert_eq!(warnings(&policy), [(Code::Useless, 0)], "no file is accepted");
+    let core: Vec<_> = policy.required_layers().map(|(layer, ..)| layer).collect();
+    assert_eq!(core, [Layer::Landlock, Layer::Seccomp, Layer::Capabilities, Layer::Limits]);
+}
+
+#[test]
+fn paths_narrow_by_containment() {
+    let policy = extend(
+        "[trust]\nunsigned = true\n[syscalls]\nallow = [\"@files-read\"]\n[files]\nread = [\"/usr\", \"/opt/a\"]\n",
+        "[files]\nread = [\"/usr/share\", \"/opt\", \"/home\"]\n",
+    );
+    assert_eq!(grants(&policy, "files.read"), ["/usr/share", "/opt/a"]);
+    assert_eq!(warnings(&policy), [(Code::NoEffect, 5)]);
+    let removed: Vec<_> =
+        policy.removed().iter().map(|one| (one.what.as_str(), one.written.line, one.by.line)).collect();
+    assert_eq!(removed, [("/usr beyond /usr/share", 8, 5), ("/home", 5, 8)]);
+}
+
+#[test]
+fn a_cap_on_reading_reaches_what_may_be_written() {
+    let base = "[trust]\nunsigned = true\n[files]\nwrite = [\"/srv/a\", \"/srv/b\"]\n[limits]\nfile-size = \"1 MiB\"\n\
+                [syscalls]\nallow = [\"@files-write\"]\n";
+    let policy = extend(base, "[files]\nread = [\"/srv/a\"]\n");
+    assert_eq!(grants(&policy, "files.write"), ["/srv/a", "/srv/b (not reading)"]);
+    let kernel =
+        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 1 };
+    let paths = policy.plan(&kernel, &Variables::default()).expect("plans").plan.landlock.expect("enforced").paths;
+    let (read_file, write_file) = (1 << 2, 1 << 1);
+    assert_eq!(paths[0].access & (read_file | write_file), read_file | write_file);
+    assert_eq!(paths[1].access & (read_file | write_file), write_file);
+}
+
+#[test]
+fn groups_and_names_of_syscalls_meet_call_by_call() {
+    let policy = extend("[syscalls]\nallow = [\"@compute\"]\n", "[syscalls]\nallow = [\"futex\", \"openat\"]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), ["futex"]);
+    assert!(warnings(&policy).contains(&(Code::NoEffect, 5)), "openat is not in @compute");
+    let policy = extend("[syscalls]\nallow = [\"futex\"]\n", "[syscalls]\nallow = [\"@compute\"]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), ["futex"]);
+}
+
+#[test]
+fn conditions_of_both_sides_must_hold() {
+    let rule = |when: &str| format!("[syscalls]\nrules = [{{ call = \"write\", when = \"{when}\" }}]\n");
+    let policy = extend(&rule("fd == 1"), &rule("count < 100"));
+    assert_eq!(grants(&policy, "syscalls.allow"), ["write when fd == 1 && count < 100"]);
+    let policy = extend(&rule("fd == 1"), &rule("fd == 2"));
+    assert_eq!(grants(&policy, "syscalls.allow"), Vec::<String>::new());
+    assert!(warnings(&policy).contains(&(Code::NoEffect, 5)));
+}
+
+#[test]
+fn rules_alone_speak_only_about_their_calls() {
+    let base = "[syscalls]\nallow = [\"read\", \"write\"]\n";
+    let policy = extend(base, "[syscalls]\nrules = [{ call = \"write\", when = \"fd == 1\" }]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), ["read", "write when fd == 1"]);
+}
+
+#[test]
+fn a_pinned_library_stays_pinned() {
+    let pin = |digit: &str| format!("{{ name = \"libz.so.1\", digest = \"sha256:{}\" }}", digit.repeat(64));
+    let needed = |items: &str| format!("[elf]\nneeded = [{items}]\n");
+    let policy = extend(&needed("\"libz.so.1\", \"libc.so.6\""), &needed(&pin("a")));
+    assert_eq!(policy.elf().needed.len(), 1);
+    assert!(policy.elf().needed[0].value.digest.is_some());
+    assert_eq!(policy.elf().needed[0].origin.source, "child.toml", "the line that pins it decides");
+    let policy = extend(&needed(&pin("a")), &needed("\"libz.so.1\""));
+    assert!(policy.elf().needed[0].value.digest.is_some());
+    let policy = extend(&needed(&pin("a")), &needed(&pin("b")));
+    assert!(policy.elf().needed.is_empty());
+}
+
+#[test]
+fn demands_add_up() {
+    let policy = extend(
+        "[elf]\nrequire = [\"no-wx\"]\nimports.deny = [\"@exec\"]\nexports.require = [\"f\"]\n",
+        "[elf]\nrequire = [\"no-rpath\"]\nimports.deny = [\"getenv\"]\nexports.require = [\"g\"]\n",
+    );
+    assert!(policy.elf().require.keys().eq([&Hardening::NoWx, &Hardening::NoRpath]));
+    assert_eq!(policy.elf().exports_require.len(), 2);
+    let (denied, group) = policy.elf().denied_by("execve").expect("in @exec");
+    assert_eq!((&denied.value, group), (&SymbolPattern::Group("@exec".into()), Some("exec")));
+    let (denied, group) = policy.elf().denied_by("getenv").expect("by name");
+    assert_eq!((denied.origin.line, group), (6, None));
+    assert!(policy.elf().denied_by("malloc").is_none());
+}
+
+#[test]
+fn trust_narrows_from_everyone_to_some() {
+    let policy = extend("[trust]\nunsigned = true\n", "[trust]\npublishers = [\"acme\"]\n");
+    assert!(policy.trust().unsigned.is_none(), "a publisher is less than everyone");
+    assert_eq!(policy.trust().publishers[0].value, "acme");
+    let policy = extend("[trust]\npublishers = [\"acme\", \"beta\"]\n", "[trust]\npublishers = [\"beta\", \"evil\"]\n");
+    let names: Vec<_> = policy.trust().publishers.iter().map(|one| one.value.as_str()).collect();
+    assert_eq!(names, ["beta"]);
+    let policy = extend("[trust]\npublishers = [\"acme\"]\n", "[trust]\nunsigned = true\n");
+    assert!(policy.trust().unsigned.is_none());
+    assert_eq!(policy.trust().publishers[0].value, "acme", "everyone includes acme");
+    assert_eq!(warnings(&policy), [(Code::NoEffect, 5)]);
+    let policy = extend("[trust]\nunsigned = true\n", "[trust]\nunsigned = false\n");
+    assert!(policy.trust().unsigned.is_none());
+}
+
+#[test]
+fn the_lesser_limit_and_the_harder_answer_hold() {
+    let policy = extend(
+        "[limits]\nthreads = 4\nmemory = \"64 MiB\"\n[syscalls]\non-deny = \"errno\"\n[elf]\ndirect-syscalls = \"allow\"\n",
+        "[limits]\nthreads = 8\nmemory = \"32 MiB\"\ncall-time = \"1 h\"\n[syscalls]\non-deny = \"kill\"\n[elf]\ndirect-syscalls = \"deny\"\n",
+    );
+    assert_eq!(policy.limit(Limit::Threads).value, 4);
+    assert_eq!(policy.limit(Limit::Memory).value, 32 << 20);
+    assert_eq!(policy.limit(Limit::CallTime).value, Limit::CallTime.default(), "a default is a cap like any other");
+    assert_eq!(policy.on_deny(), OnDeny::Kill);
+    assert!(policy.elf().direct_syscalls.is_some());
+    let lines: Vec<_> = warnings(&policy).into_iter().filter(|(code, _)| *code == Code::NoEffect).collect();
+    assert_eq!(lines, [(Code::NoEffect, 5), (Code::NoEffect, 7)]);
+}
+
+#[test]
+fn only_the_outermost_policy_makes_a_core_layer_optional() {
+    let policy = extend("", "[layers]\noptional = [\"landlock\", \"cgroup\"]\n");
+    assert!(policy.required_layers().any(|(layer, ..)| layer == Layer::Landlock));
+    assert!(policy.optional_layers().map(|(layer, _)| layer).eq([Layer::Cgroup]));
+    let policy = extend("[layers]\noptional = [\"landlock\"]\n", "");
+    assert!(policy.optional_layers().any(|(layer, _)| layer == Layer::Landlock));
+    let policy = extend("[layers]\noptional = [\"landlock\"]\n", "[layers]\nrequire = [\"landlock>=4\"]\n");
+    assert!(policy.required_layers().any(|(layer, abi, _)| (layer, abi) == (Layer::Landlock, 4)));
+    assert!(policy.optional_layers().all(|(layer, _)| layer != Layer::Landlock));
+}
+
+#[test]
+fn what_is_required_and_absent_is_missing_and_what_is_optional_is_reported() {
+    let bare =
+        KernelSupport { arch: Arch::X86_64, landlock_abi: 0, seccomp: false, mdwe: false, root: false, processors: 1 };
+    let strict = alone("[layers]\nrequire = [\"landlock>=4\", \"seccomp\", \"mdwe\", \"apparmor\"]\n");
+    let missing = strict.plan(&bare, &Variables::default()).expect_err("everything is missing");
+    let names: Vec<_> = missing.layers.iter().map(|one| one.required.as_str()).collect();
+    assert_eq!(names, ["landlock>=4", "seccomp", "mdwe", "apparmor"]);
+    assert!(missing.layers.iter().all(|one| one.origin.line == 4 && !one.help.is_empty()));
+    let lax = alone("[layers]\noptional = [\"landlock\", \"seccomp\", \"cgroup\"]\n");
+    let planned = lax.plan(&bare, &Variables::default()).expect("goes on without");
+    assert!(planned.plan.landlock.is_none() && planned.plan.seccomp.load.is_empty());
+    let absent = planned.enforcement.iter().filter(|one| matches!(one.state, State::Absent { .. }));
+    assert!(absent.map(|one| one.layer).eq([Layer::Landlock, Layer::Seccomp, Layer::Cgroup]));
+}
+
+#[test]
+fn a_port_that_the_kernel_cannot_tell_apart_is_missing_landlock() {
+    let text =
+        "[network]\nconnect = [\"tcp:443\", \"udp:53\"]\n[syscalls]\nallow = [\"@network-client\", \"@network-udp\"]\n";
+    let policy = alone(text);
+    let kernel = |landlock_abi| KernelSupport {
+        arch: Arch::Aarch64,
+        landlock_abi,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        processors: 1,
+    };
+    for (abi, required) in [(3, "landlock>=4"), (9, "landlock>=10")] {
+        let missing = policy.plan(&kernel(abi), &Variables::default()).expect_err("too old");
+        assert_eq!((missing.layers.len(), missing.layers[0].required.as_str()), (1, required));
+        assert_eq!(missing.layers[0].origin.key, "network.connect");
+    }
+    assert!(policy.plan(&kernel(10), &Variables::default()).is_ok());
+}
+
+#[test]
+fn requests_and_ceiling_take_away_and_say_so() {
+    let text = "[trust]\nunsigned = true\n[files]\nread = [\"/usr/share\"]\n[syscalls]\nallow = [\"@files-read\"]\n";
+    let request = Request {
+        policy: source("p.toml", text),
+        requests: Some(json!({ "files": { "read": ["/usr/share/zoneinfo", "/etc"] }, "limits": { "threads": 2 } })),
+        ceiling: Some(source("ceiling.toml", "[limits]\nmemory = \"64 MiB\"\n")),
+    };
+    let policy = Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves");
+    assert_eq!(policy.sources(), ["p.toml", "plugin.json", "ceiling.toml"]);
+    assert_eq!(grants(&policy, "files.read"), ["/usr/share/zoneinfo"]);
+    assert_eq!(policy.limit(Limit::Threads).origin.source, "plugin.json");
+    assert_eq!(policy.limit(Limit::Memory).origin.source, "ceiling.toml");
+    assert_eq!(warnings(&policy), [(Code::Refused, 0)]);
+    let text = policy.explain().to_string();
+    for part in
+        ["/usr/share/zoneinfo", "not in effect", "/etc", "taken by p.toml:6 `files.read`", "64 MiB  [ceiling.toml:4]"]
+    {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn grants_that_cannot_be_used_raise_a_warning() {
+    for (text, line) in [
+        ("[files]\nread = [\"/usr\"]\n", 6),
+        ("[network]\nconnect = [\"tcp:443\"]\n", 6),
+        ("[network]\nbind = [\"tcp:443\"]\n", 6),
+        ("[files]\nwrite = [\"/srv\"]\n[syscalls]\nallow = [\"@files-write\"]\n", 6),
+    ] {
+        let policy = alone(&format!("[trust]\nunsigned = true\n{text}"));
+        assert_eq!(warnings(&policy), [(Code::Useless, line)], "{text}");
+    }
+}
+
+#[test]
+fn advice_names_the_smallest_group_and_the_line_that_decides() {
+    let policy = alone("[syscalls]\nallow = [\"@compute\"]\n");
+    let number = |call| syscall_number(Arch::X86_64, call).expect("exists");
+    let advice = policy.syscall_advice(number("openat"), Arch::X86_64);
+    assert_eq!((advice.call, &advice.granted, advice.origin.line), (Some("openat"), &Allowance::No, 4));
+    let snippet = advice.snippet.clone().expect("can be allowed");
+    assert_eq!(snippet, "[syscalls]\nallow = [\"@compute\", \"@files-read\"]\n");
+    alone(&snippet);
+    assert_eq!(advice.note, None, "p.toml is the outermost policy and can be edited");
+    assert!(advice.to_string().contains("`openat` is not allowed by p.toml:4 `syscalls.allow`"), "{advice}");
+
+    let child = alone("extends = \"builtin:compute\"\n");
+    let note = child.syscall_advice(number("openat"), Arch::X86_64).note.expect("a shipped policy decides");
+    assert_eq!(note, "builtin:compute does not grant it and cannot be edited; builtin:file-reader grants it");
+
+    let advice = policy.syscall_advice(number("execve"), Arch::X86_64);
+    assert_eq!(advice.snippet, None);
+    assert!(advice.because.expect("a reason").starts_with("no policy can allow it"));
+
+    let advice = policy.syscall_advice(number("write"), Arch::X86_64);
+    assert_eq!(advice.granted, Allowance::When("fd == 1 or fd == 2".into()));
+
+    let advice = policy.syscall_advice(number("sethostname"), Arch::X86_64);
+    assert_eq!(advice.snippet.as_deref(), Some("[syscalls]\nallow = [\"@compute\", \"sethostname\"]\n"));
+    assert_eq!(policy.syscall_advice(u32::MAX, Arch::X86_64).call, None);
+}
