@@ -1,0 +1,201 @@
+//! Speed against floors: what the same work costs without confinement, measured in the same run, in turns. Prints a table
+//! of medians and ratios. `cargo bench --bench speed`.
+#![expect(clippy::disallowed_methods, clippy::print_stdout, missing_docs, reason = "a program that measures and prints")]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lazaret::{Host, Opened, Outcome, Signature};
+use lazaret_policy::Policy;
+
+const CELL: &str = env!("CARGO_BIN_EXE_lazaret-cell");
+
+/// One line of the table.
+struct Row {
+    what: &'static str,
+    against: &'static str,
+    ours: Duration,
+    floor: Duration,
+    goal: &'static str,
+}
+
+fn main() {
+    // `cargo test --benches` asks for a quick look only.
+    let rounds = if std::env::args().any(|word| word == "--bench") { 41 } else { 1 };
+    let floors = build_floors();
+    let host = Host::with_cell_program(Path::new(CELL)).expect("a host");
+    let policy = host.policy("builtin:compute").expect("a policy");
+    let zlib = find("libz.so.1");
+    let rows = [
+        cold_load(&host, &policy, &zlib, &floors, rounds),
+        against_spawn(&host, &policy, &zlib, rounds),
+        empty_call(&host, &policy, &floors, rounds, true),
+        empty_call(&host, &policy, &floors, rounds, false),
+        verify_and_audit(&host, &policy, rounds),
+        audit_alone(&policy, rounds),
+    ];
+    println!("| what | median | against | median | ratio | goal |");
+    println!("|---|---|---|---|---|---|");
+    for Row { what, against, ours, floor, goal } in rows {
+        let ratio = ours.as_secs_f64() / floor.as_secs_f64();
+        println!("| {what} | {ours:.1?} | {against} | {floor:.1?} | {ratio:.2}× | {goal} |");
+    }
+}
+
+/// Takes both measurements in turns, so that noise of the machine meets both, and returns their medians.
+fn medians(rounds: usize, mut ours: impl FnMut() -> Duration, mut floor: impl FnMut() -> Duration) -> [Duration; 2] {
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        a.push(ours());
+        b.push(floor());
+    }
+    [a, b].map(|mut samples| {
+        samples.sort();
+        samples[samples.len() / 2]
+    })
+}
+
+fn time(act: impl FnOnce()) -> Duration {
+    let began = Instant::now();
+    act();
+    began.elapsed()
+}
+
+fn cold_load(host: &Host, policy: &Arc<Policy>, zlib: &Path, floors: &Path, rounds: usize) -> Row {
+    let [ours, floor] = medians(
+        rounds,
+        || time(|| drop(load(host, policy, zlib))),
+        || time(|| assert!(Command::new(floors).arg("dlopen").arg(zlib).status().expect("run").success())),
+    );
+    Row {
+        what: "load zlib, to ready, and end",
+        against: "exec + dlopen + exit, unconfined",
+        ours,
+        floor,
+        goal: "≤ 2× (first load)",
+    }
+}
+
+fn against_spawn(host: &Host, policy: &Arc<Policy>, zlib: &Path, rounds: usize) -> Row {
+    let [ours, floor] = medians(
+        rounds,
+        || time(|| drop(load(host, policy, zlib))),
+        || time(|| assert!(Command::new("/bin/true").status().expect("run").success())),
+    );
+    Row {
+        what: "load zlib, to ready, and end",
+        against: "posix_spawn of /bin/true",
+        ours,
+        floor,
+        goal: "≤ 1× (further loads)",
+    }
+}
+
+fn empty_call(host: &Host, policy: &Arc<Policy>, floors: &Path, rounds: usize, spinning: bool) -> Row {
+    const CALLS: u32 = 2000;
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/plugins/good/types.c");
+    let plugin = scratch().join("types.so");
+    compile(&["-shared", "-fPIC", "-O1"], &source, &plugin);
+    let mut cell = load(host, policy, &plugin).cell;
+    let function = cell.bind(&Signature::parse("nothing()").expect("valid")).expect("bind");
+    let mut calls = |count: u32, pause: Duration| {
+        let mut total = Duration::ZERO;
+        for _ in 0..count {
+            total += time(|| assert!(matches!(cell.call(&function, &[]), Outcome::Returned(_))));
+            std::thread::sleep(pause);
+        }
+        total / count
+    };
+    let floor = |mode: &str, count: u32| {
+        let output = Command::new(floors).args([mode, &count.to_string()]).output().expect("run");
+        let text = String::from_utf8(output.stdout).expect("text");
+        Duration::from_secs_f64(text.trim().parse::<f64>().expect("a number") * 1e-9)
+    };
+    if spinning {
+        let [ours, floor] = medians(rounds, || calls(CALLS, Duration::ZERO), || floor("spin", CALLS * 10));
+        let against = "two processes spinning on one cache line";
+        return Row { what: "empty call, caller spinning", against, ours, floor, goal: "≤ 2×" };
+    }
+    // The cell stops spinning after 20 µs, so after a pause it sleeps.
+    let [ours, floor] = medians(rounds, || calls(50, Duration::from_micros(200)), || floor("futex", CALLS));
+    let against = "futex ping-pong of two processes";
+    Row { what: "empty call, cell asleep", against, ours, floor, goal: "≤ 1.3×" }
+}
+
+fn verify_and_audit(host: &Host, policy: &Arc<Policy>, rounds: usize) -> Row {
+    let file = large_library();
+    let opened = || Opened::open(&file).expect("open");
+    let bytes = std::fs::read(&file).expect("read");
+    let megabytes = bytes.len() >> 20;
+    println!("verify and audit: a library of {megabytes} MiB");
+    let [ours, floor] = medians(
+        rounds.min(11),
+        || {
+            // The copy is taken before: it is not part of verifying.
+            let opened = opened();
+            time(|| drop(black_box(opened.verify(policy, None).expect("unsigned").audit_with(host, policy))))
+        },
+        || time(|| drop(black_box(ring::digest::digest(&ring::digest::SHA256, &bytes)))),
+    );
+    Row { what: "verify + audit, ≥ 10 MiB", against: "SHA-256 of the same bytes (ring)", ours, floor, goal: "≤ 1.25×" }
+}
+
+fn audit_alone(policy: &Arc<Policy>, rounds: usize) -> Row {
+    let file = find("libstdc++.so.6");
+    let bytes = std::fs::read(&file).expect("read");
+    let [ours, floor] = medians(
+        rounds,
+        || time(|| drop(black_box(lazaret::inspect(&bytes, policy)))),
+        || {
+            time(|| {
+                let words = ["-W", "-d", "-s", "-l"];
+                assert!(Command::new("readelf").args(words).arg(&file).output().expect("run").status.success());
+            })
+        },
+    );
+    Row { what: "audit libstdc++ alone", against: "readelf -W -d -s -l", ours, floor, goal: "≤ 0.2×" }
+}
+
+fn load(host: &Host, policy: &Arc<Policy>, file: &Path) -> lazaret::Loaded {
+    host.load(Opened::open(file).expect("open"), Arc::clone(policy)).expect("load")
+}
+
+fn scratch() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR"))
+}
+
+fn build_floors() -> PathBuf {
+    let program = scratch().join("floors");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/floors.c");
+    compile(&["-O2"], &source, &program);
+    program
+}
+
+fn compile(flags: &[&str], source: &Path, program: &Path) {
+    let built = Command::new("cc").args(flags).arg(source).arg("-o").arg(program).status().expect("a C compiler");
+    assert!(built.success());
+}
+
+/// A library of the distribution.
+fn find(name: &str) -> PathBuf {
+    ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"]
+        .iter()
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("{name} is not installed"))
+}
+
+/// A large shared object that every machine with Rust has: the compiler itself.
+fn large_library() -> PathBuf {
+    let output = Command::new("rustc").args(["--print", "sysroot"]).output().expect("rustc");
+    let lib = Path::new(String::from_utf8(output.stdout).expect("text").trim()).join("lib");
+    let entries = std::fs::read_dir(lib).expect("read the sysroot");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .filter(|path| path.extension().is_some_and(|extension| extension == "so"))
+        .max_by_key(|path| path.metadata().map_or(0, |metadata| metadata.len()))
+        .expect("a library")
+}

@@ -1,0 +1,81 @@
+//! `lazaret call`: load, call one function, print what it returned.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{CallWords, arguments, show};
+use crate::call::Signature;
+use crate::error::{Error, ExitStatus};
+use crate::outcome::Outcome;
+use crate::{Host, Loaded, Opened};
+
+pub(super) const HELP: &str = "\
+Arguments, by the type of their parameter:
+  numbers           5  -5  0xff  0.25
+  cstr              the word itself
+  in, inout [u8; n] the word itself; hex:00ff; @FILE for what a file holds; text:… for a text that begins like one of these
+  other buffers     1,2,3
+  the length of a buffer that is given: its number of elements, or _
+
+Examples:
+  lazaret call /usr/lib/x86_64-linux-gnu/libz.so.1 'zlibVersion() -> cstr'
+  lazaret call /usr/lib/x86_64-linux-gnu/libz.so.1 \\
+      'crc32(crc: u64, buf: in [u8; len], len: u32) -> u64' 0 hello _
+  lazaret call /lib/x86_64-linux-gnu/libm.so.6 'cos(x: f64) -> f64' 0.5";
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    schema: u32,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+    enforcement: &'a [lazaret_policy::LayerStatus],
+    acceptance: &'a crate::trust::Acceptance,
+}
+
+pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitStatus> {
+    let signature = match Signature::parse(&words.signature) {
+        Ok(signature) => signature,
+        Err(error) => return show::signature_error(&error, words.json, out),
+    };
+    let values = match arguments::values(&signature, &words.arguments) {
+        Ok(values) => values,
+        Err(error) => {
+            return show::mistake("E-ARGUMENT", &error.what, error.hint.as_deref(), words.json, out);
+        }
+    };
+    match load(&words.file, &words.policy.policy, words.trust.as_deref()) {
+        Ok(mut loaded) => {
+            if !words.json {
+                show::acceptance(loaded.acceptance())?;
+            }
+            let outcome = match loaded.cell.bind(&signature) {
+                Ok(function) => loaded.cell.call(&function, &values),
+                Err(outcome) => outcome,
+            };
+            if words.json {
+                let answer = Answer {
+                    schema: show::SCHEMA,
+                    outcome: &outcome,
+                    enforcement: loaded.cell.enforcement(),
+                    acceptance: loaded.acceptance(),
+                };
+                show::json(&answer, out)?;
+            } else {
+                show::outcome(&outcome, out)?;
+            }
+            Ok(show::status_of(&outcome))
+        }
+        Err(error) => show::error(&error, words.json, out),
+    }
+}
+
+fn load(file: &Path, policy: &str, trust: Option<&Path>) -> Result<Loaded, Error> {
+    let mut host = Host::new()?;
+    if let Some(trust) = trust {
+        host = host.with_trust_document(trust)?;
+    }
+    let policy = host.policy(policy)?;
+    host.load(Opened::open(file)?, policy)
+}

@@ -1,0 +1,291 @@
+//! How the program speaks: text for people on standard error, results on standard output, or JSON for both.
+//!
+//! Whatever a plugin or a file may have written is made printable before it is printed.
+
+use std::io::{self, IsTerminal as _, Write};
+
+use lazaret_policy::Palette;
+use serde::Serialize;
+
+use crate::audit::escape;
+use crate::call::{Output, SignatureError, Value};
+use crate::cell::CellError;
+use crate::error::{Error, ExitStatus};
+use crate::outcome::{CallRefusal, Crash, Outcome, TimeLimit, Violation};
+use crate::trust::Acceptance;
+
+/// Version of everything printed with `--json`.
+pub(super) const SCHEMA: u32 = 1;
+
+/// Prints one JSON document.
+pub(super) fn json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, value)?;
+    writeln!(out)
+}
+
+#[derive(Serialize)]
+struct JsonError<'a> {
+    schema: u32,
+    error: JsonReason<'a>,
+}
+
+#[derive(Serialize)]
+struct JsonReason<'a> {
+    code: &'a str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<serde_json::Value>,
+}
+
+/// Colours, where standard error is a terminal.
+struct Paint {
+    on: bool,
+}
+
+impl Paint {
+    fn stderr() -> Self {
+        Self { on: io::stderr().is_terminal() }
+    }
+
+    fn bold_red(&self, text: &str) -> String {
+        if self.on { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    fn cyan(&self, text: &str) -> String {
+        if self.on { format!("\x1b[36m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+fn headline(kind: &str, code: &str, message: &str) -> io::Result<()> {
+    let paint = Paint::stderr();
+    writeln!(io::stderr(), "{}: {message}", paint.bold_red(&format!("{kind}[{code}]")))
+}
+
+fn line(label: &str, text: &str) -> io::Result<()> {
+    let paint = Paint::stderr();
+    writeln!(io::stderr(), "  {} {text}", paint.cyan(&format!("{label}:")))
+}
+
+/// A mistake in the words of a command line.
+pub(super) fn mistake(
+    code: &str,
+    message: &str,
+    hint: Option<&str>,
+    as_json: bool,
+    out: &mut impl Write,
+) -> io::Result<ExitStatus> {
+    if as_json {
+        let reason = JsonReason { code, message: message.to_owned(), hint: hint.map(str::to_owned), details: None };
+        json(&JsonError { schema: SCHEMA, error: reason }, out)?;
+    } else {
+        headline("error", code, message)?;
+        if let Some(hint) = hint {
+            line("hint", hint)?;
+        }
+    }
+    Ok(ExitStatus::Usage)
+}
+
+/// A signature that cannot be read, with a mark under the place.
+pub(super) fn signature_error(error: &SignatureError, as_json: bool, out: &mut impl Write) -> io::Result<ExitStatus> {
+    if !as_json {
+        headline("error", "E-SIGNATURE", &error.to_string())?;
+        for text in error.excerpt().lines() {
+            writeln!(io::stderr(), "    {text}")?;
+        }
+        if let Some(hint) = error.hint() {
+            line("hint", hint)?;
+        }
+        return Ok(ExitStatus::Usage);
+    }
+    let details = serde_json::to_value(error)?;
+    let reason = JsonReason {
+        code: "E-SIGNATURE",
+        message: error.to_string(),
+        hint: error.hint().map(str::to_owned),
+        details: Some(details),
+    };
+    json(&JsonError { schema: SCHEMA, error: reason }, out)?;
+    Ok(ExitStatus::Usage)
+}
+
+/// The sentence of an error and of everything below it, once each.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Why a plugin was not loaded.
+pub(super) fn error(error: &Error, as_json: bool, out: &mut impl Write) -> io::Result<ExitStatus> {
+    if let Error::Cell(CellError::Died(outcome)) = error {
+        if as_json {
+            #[derive(Serialize)]
+            struct Died<'a> {
+                schema: u32,
+                phase: &'static str,
+                #[serde(flatten)]
+                outcome: &'a Outcome,
+            }
+            json(&Died { schema: SCHEMA, phase: "load", outcome }, out)?;
+        } else {
+            self::outcome(outcome, out)?;
+            line("when", "while the plugin was loading: its initialisers run then")?;
+        }
+        return Ok(status_of(outcome));
+    }
+    let details = match error {
+        Error::Policy(diagnostics) => Some(serde_json::to_value(diagnostics)?),
+        Error::Audit(report) => Some(serde_json::to_value(report)?),
+        Error::Plan(missing) => Some(serde_json::to_value(missing)?),
+        _ => None,
+    };
+    if as_json {
+        let reason = JsonReason { code: error.code(), message: chain(error), hint: error.hint(), details };
+        json(&JsonError { schema: SCHEMA, error: reason }, out)?;
+        return Ok(error.exit_status());
+    }
+    let palette = if io::stderr().is_terminal() { Palette::Coloured } else { Palette::Plain };
+    match error {
+        Error::Policy(diagnostics) => write!(io::stderr(), "{}", diagnostics.render(palette))?,
+        Error::Audit(report) => {
+            headline("error", error.code(), &chain(error))?;
+            write!(io::stderr(), "{}", report.refusals())?;
+        }
+        Error::Plan(missing) => {
+            headline("error", error.code(), &chain(error))?;
+            write!(io::stderr(), "{missing}")?;
+        }
+        _ => headline("error", error.code(), &chain(error))?,
+    }
+    if let Some(hint) = error.hint() {
+        line("hint", &hint)?;
+    }
+    Ok(error.exit_status())
+}
+
+/// Says on whose word a file was accepted, where it was nobody's.
+pub(super) fn acceptance(acceptance: &Acceptance) -> io::Result<()> {
+    if let Acceptance::Unsigned { origin } = acceptance {
+        line("note", &format!("nobody vouches for this file; {origin} accepts that"))?;
+    }
+    Ok(())
+}
+
+/// How a call ended: what it returned on `out`, anything else as text on standard error.
+pub(super) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()> {
+    match outcome {
+        Outcome::Returned(returned) => {
+            if returned.result != Value::Nothing || returned.outputs.is_empty() {
+                writeln!(out, "{}", value(&returned.result))?;
+            }
+            for (name, output) in &returned.outputs {
+                writeln!(out, "{name} = {}", self::output(output))?;
+            }
+            Ok(())
+        }
+        Outcome::Violated(violation) => self::violation(violation),
+        Outcome::Crashed(crash) => crashed("V-CRASHED", &format!("the plugin crashed: {}", crash.name), crash),
+        Outcome::OutOfMemory { crash } => {
+            crashed("V-OUT-OF-MEMORY", "the plugin used up its memory and then failed", crash)?;
+            line("policy", "`limits.memory` is the limit")
+        }
+        Outcome::Exited { status } => {
+            headline("outcome", "V-EXITED", &format!("the plugin left its process with status {status}"))
+        }
+        Outcome::TimedOut { limit } => {
+            let (key, limit) = match limit {
+                TimeLimit::Call(limit) => ("call-time", format!("{limit:?}")),
+                TimeLimit::Load(limit) => ("load-time", format!("{limit:?}")),
+                TimeLimit::Processor => ("cpu-time", "its processor time".into()),
+            };
+            let message = format!("the plugin did not answer within {limit} and was killed");
+            headline("outcome", "V-TIMED-OUT", &message)?;
+            line("policy", &format!("`limits.{key}` is the limit"))
+        }
+        Outcome::Refused(refusal) => {
+            headline("error", refusal.code(), &refusal.to_string())?;
+            refusal.hint().map_or(Ok(()), |hint| line("hint", &hint))
+        }
+        Outcome::Lied { lie } => {
+            headline("outcome", "V-LIED", &format!("the cell lied and was killed: {lie}"))?;
+            line("note", "no plugin does this by accident alone: something wrote over the memory it shares with its host")
+        }
+    }
+}
+
+fn crashed(code: &str, message: &str, crash: &Crash) -> io::Result<()> {
+    headline("outcome", code, message)?;
+    if let Some(place) = &crash.place {
+        line("at", &place.to_string())?;
+    }
+    if let Some(address) = crash.address {
+        line("address", &format!("{address:#x}"))?;
+    }
+    Ok(())
+}
+
+fn violation(violation: &Violation) -> io::Result<()> {
+    let act = escape(&violation.act);
+    headline("violation", "V-SYSCALL", &format!("the plugin tried `{act}` and {} stopped it", violation.layer.name()))?;
+    if let Some(place) = &violation.place {
+        line("at", &place.to_string())?;
+    }
+    if !violation.arguments.is_empty() {
+        let arguments: Vec<String> = violation.arguments.iter().map(|argument| format!("{argument:#x}")).collect();
+        line("arguments", &arguments.join(" "))?;
+    }
+    if let Some(advice) = &violation.advice {
+        write!(io::stderr(), "{advice}")?;
+    }
+    if violation.claim {
+        line("note", "that it was stopped is the kernel's word; call, arguments and place are what the cell noted")?;
+    }
+    Ok(())
+}
+
+/// A value as text. Bytes that a plugin returned are made printable.
+fn value(value: &Value) -> String {
+    match value {
+        Value::Nothing | Value::Length => "nothing".into(),
+        Value::Unsigned(number) => number.to_string(),
+        Value::Signed(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bytes(bytes) => text(bytes),
+    }
+}
+
+fn output(output: &Output) -> String {
+    match output {
+        Output::Number(number) => value(number),
+        Output::Bytes(bytes) => text(bytes),
+        Output::Numbers(numbers) => numbers.iter().map(value).collect::<Vec<_>>().join(","),
+    }
+}
+
+/// Text as it is, made printable; bytes that are no text as `hex:…`, which is also how they are passed in.
+fn text(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => escape(text).to_string(),
+        Err(_) => {
+            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("hex:{digits}")
+        }
+    }
+}
+
+/// What the program ends with after a call.
+pub(super) fn status_of(outcome: &Outcome) -> ExitStatus {
+    match outcome {
+        Outcome::Returned(_) => ExitStatus::Done,
+        Outcome::Refused(CallRefusal::Argument(_)) => ExitStatus::Usage,
+        Outcome::Refused(_) => ExitStatus::Refused,
+        Outcome::Violated(_)
+        | Outcome::Crashed(_)
+        | Outcome::Exited { .. }
+        | Outcome::TimedOut { .. }
+        | Outcome::OutOfMemory { .. }
+        | Outcome::Lied { .. } => ExitStatus::Plugin,
+    }
+}

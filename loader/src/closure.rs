@@ -1,0 +1,285 @@
+//! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
+//! permits it. Nothing is executed.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use lazaret_cell::sealed::Sealed;
+use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
+use serde::Serialize;
+
+use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Verdict};
+use crate::cell::CellError;
+use crate::error::Error;
+use crate::open::{self, Opened};
+use crate::trust;
+use crate::verify::{Verified, digest_of};
+
+/// Where libraries are looked for, in order: the directories that `ldconfig` of Debian and of Void knows without being
+/// told. A library elsewhere belongs into the bundle's own policy as a full file, not into a search path.
+#[cfg(target_arch = "x86_64")]
+pub(crate) const LIBRARY_DIRECTORIES: [&str; 6] =
+    ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+/// Where libraries are looked for, in order.
+#[cfg(target_arch = "aarch64")]
+pub(crate) const LIBRARY_DIRECTORIES: [&str; 6] =
+    ["/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+
+/// Most libraries of one plugin: as many as one message has descriptors for, with room for the others.
+const LIBRARY_LIMIT: usize = 128;
+
+/// A plugin that the policy permits, with the sealed files of every library it needs.
+#[derive(Debug)]
+pub struct Audited {
+    pub(crate) plugin: Sealed,
+    /// Each after those that it needs itself.
+    pub(crate) libraries: Vec<(String, Sealed)>,
+    pub(crate) object: Object,
+    pub(crate) bundle: Option<PathBuf>,
+    pub(crate) verdict: trust::Verdict,
+}
+
+/// The audit of a plugin and of the libraries it needs.
+#[derive(Debug, Serialize)]
+pub struct Audit {
+    /// File name, made printable.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// The plugin's own report. Its verdict is about the plugin alone; [`Audit::verdict`] is about everything.
+    #[serde(flatten)]
+    pub report: Report,
+    /// One for each library that would be mapped with it.
+    pub libraries: Vec<LibraryAudit>,
+}
+
+/// The audit of a library that a plugin needs.
+#[derive(Debug, Serialize)]
+pub struct LibraryAudit {
+    /// The `DT_NEEDED` name.
+    pub name: String,
+    /// Where it was found.
+    pub path: PathBuf,
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// What speaks against it. Its facts are left out: they fill pages and are not the plugin's.
+    pub findings: Vec<Finding>,
+}
+
+impl Audit {
+    /// Whether everything that would be mapped is permitted.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        if self.refused().next().is_some() { Verdict::Refused } else { Verdict::Accepted }
+    }
+
+    fn refused(&self) -> impl Iterator<Item = (Option<&LibraryAudit>, &Finding)> {
+        let own = self.report.findings.iter().map(|finding| (None, finding));
+        let libraries =
+            self.libraries.iter().flat_map(|library| library.findings.iter().map(move |finding| (Some(library), finding)));
+        own.chain(libraries).filter(|(_, finding)| finding.severity == Severity::Refuse)
+    }
+
+    /// Every refusal as text, for people.
+    #[must_use]
+    pub fn refusals(&self) -> String {
+        self.refused()
+            .map(|(library, finding)| match library {
+                None => format!("{finding}\n"),
+                Some(library) => format!("in {}, which it needs:\n{finding}\n", library.path.display()),
+            })
+            .collect()
+    }
+}
+
+impl fmt::Display for Audit {
+    /// For a terminal.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}\n{}", self.file, self.report)?;
+        writeln!(f, "file   {:<24} {}", "digest", self.digest)?;
+        for library in &self.libraries {
+            writeln!(f, "needs  {:<24} {}", library.name, library.path.display())?;
+            // Notes on libraries of the system are many and nobody's to mend; they are in the JSON form.
+            for finding in library.findings.iter().filter(|finding| finding.severity != Severity::Note) {
+                writeln!(f, "{finding}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The libraries that a cell has mapped before the plugin, because its own program needs them: mapping them twice would
+/// give a process two C libraries.
+#[derive(Clone, Debug, Default)]
+pub struct Resident {
+    names: BTreeSet<String>,
+}
+
+impl Resident {
+    /// What the cell program and its libraries need.
+    pub(crate) fn of(program: &Path) -> Result<Self, Error> {
+        let start = |source| CellError::Start { program: program.display().to_string(), source };
+        let bytes = fs::read(program).map_err(start)?;
+        let elf = goblin::elf::Elf::parse(&bytes).map_err(|error| start(std::io::Error::other(error)))?;
+        let mut resident = Self::default();
+        let mut next: Vec<String> = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
+        while let Some(name) = next.pop() {
+            if let Some(path) = find(&name).filter(|_| !resident.names.contains(&name)) {
+                let library = open::seal(&path)?;
+                if let Ok(object) = audit::read(library.bytes(), Arch::NATIVE) {
+                    next.extend(object.needed().map(str::to_owned));
+                }
+            }
+            resident.names.insert(name);
+        }
+        Ok(resident)
+    }
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    LIBRARY_DIRECTORIES.iter().map(|directory| Path::new(directory).join(name)).find(|path| path.is_file())
+}
+
+impl Verified {
+    /// Audits the plugin and every library it needs.
+    ///
+    /// # Errors
+    /// The audit, when it refuses anything that would be mapped.
+    pub fn audit(self, policy: &Policy, resident: &Resident) -> Result<Audited, Box<Audit>> {
+        let (audit, object, libraries) = audited(&self.name, &self.plugin, self.verdict.digest(), policy, resident);
+        match (audit.verdict(), object) {
+            (Verdict::Accepted, Some(object)) => {
+                tracing::info!(plugin = %audit.file, libraries = libraries.len(), "audited");
+                let Self { plugin, verdict, bundle, name: _ } = self;
+                Ok(Audited { plugin, libraries, object, bundle, verdict })
+            }
+            _ => Err(Box::new(audit)),
+        }
+    }
+}
+
+/// Audits a file without loading it, and every library that it needs; also one that nobody vouches for.
+#[must_use]
+pub fn inspect(opened: &Opened, policy: &Policy) -> Audit {
+    let name = opened.name.to_string_lossy();
+    audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, &Resident::default()).0
+}
+
+fn audited(
+    name: &str,
+    plugin: &Sealed,
+    digest: Digest,
+    policy: &Policy,
+    resident: &Resident,
+) -> (Audit, Option<Object>, Vec<(String, Sealed)>) {
+    let file = audit::escape(name);
+    match audit::read(plugin.bytes(), Arch::NATIVE) {
+        Err(findings) => {
+            let report = Report::new(None, findings);
+            (Audit { file, digest, report, libraries: Vec::new() }, None, Vec::new())
+        }
+        Ok(object) => {
+            let mut findings = judge(&object, Subject::Plugin, policy);
+            if is_the_library_itself(&object, digest) {
+                findings.retain(|finding| finding.code != Code::SonameTrusted);
+            }
+            let mut closure = Closure { policy, resident, sealed: Vec::new(), audits: Vec::new(), missing: Vec::new() };
+            closure.add_needs_of(&object);
+            findings.append(&mut closure.missing);
+            findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+            let report = Report::new(Some(&object), findings);
+            (Audit { file, digest, report, libraries: closure.audits }, Some(object), closure.sealed)
+        }
+    }
+}
+
+/// Whether the file is the installed library of its own name: it takes no other's place then.
+fn is_the_library_itself(object: &Object, digest: Digest) -> bool {
+    let installed = object.soname().and_then(find).and_then(|path| open::seal(&path).ok());
+    installed.is_some_and(|installed| digest_of(&installed) == digest)
+}
+
+fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
+    let denied = |symbol: &str| {
+        let (entry, group) = policy.elf().denied_by(symbol)?;
+        let pattern = match &entry.value {
+            SymbolPattern::Group(name) | SymbolPattern::Name(name) => name.clone(),
+        };
+        Some(Denial { pattern, group: group.map(str::to_owned), origin: entry.origin.clone() })
+    };
+    let mut findings = audit::judge(object, subject, policy.elf(), &denied);
+    if let (Subject::Plugin, Some(origin)) = (subject, &policy.elf().direct_syscalls) {
+        // Said, not passed over: code is not decoded yet, so nobody can say that the file has none. Where a line of a
+        // policy demands it, the demand cannot be met.
+        let severity = if origin.line > 0 { Severity::Refuse } else { Severity::Warn };
+        let what = "this release does not look for direct system calls, which the policy does not allow".to_owned();
+        findings.push(Finding::new(Code::SyscallsUnchecked, severity, what).decided_by(Some(origin.clone())));
+    }
+    findings
+}
+
+/// Libraries found so far, each after those that it needs.
+struct Closure<'a> {
+    policy: &'a Policy,
+    resident: &'a Resident,
+    sealed: Vec<(String, Sealed)>,
+    audits: Vec<LibraryAudit>,
+    missing: Vec<Finding>,
+}
+
+impl Closure<'_> {
+    fn add_needs_of(&mut self, object: &Object) {
+        for name in object.needed() {
+            self.add(name);
+        }
+    }
+
+    fn add(&mut self, name: &str) {
+        let known = self.resident.names.contains(name) || self.audits.iter().any(|library| library.name == name);
+        // A name that the policy does not list is a finding of whoever needs it, and is not looked for.
+        let Some(listed) = self.policy.elf().needed.iter().find(|needed| needed.value.soname == name) else { return };
+        if known {
+            return;
+        }
+        let refuse = |code, what| Finding::new(code, Severity::Refuse, what).decided_by(Some(listed.origin.clone()));
+        if self.audits.len() >= LIBRARY_LIMIT {
+            self.missing.push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
+            return;
+        }
+        let Some(path) = find(name) else {
+            let what = format!("the library `{}` is not installed", audit::escape(name));
+            self.missing.push(refuse(Code::LibraryMissing, what).with("searched", LIBRARY_DIRECTORIES.join(" ")));
+            return;
+        };
+        let library = match open::seal(&path) {
+            Ok(library) => library,
+            Err(error) => {
+                self.missing.push(refuse(Code::LibraryMissing, error.to_string()));
+                return;
+            }
+        };
+        let digest = digest_of(&library);
+        let mut findings = Vec::new();
+        if listed.value.digest.is_some_and(|pinned| pinned != digest) {
+            let what = format!("the library `{}` is not the one that the policy pins", audit::escape(name));
+            findings.push(refuse(Code::LibraryDigest, what).with("digest", digest.to_string()));
+        }
+        let read = audit::read(library.bytes(), Arch::NATIVE);
+        // Noted before its own needs, so that a circle of libraries ends here.
+        let at = self.audits.len();
+        self.audits.push(LibraryAudit { name: name.to_owned(), path, digest, findings: Vec::new() });
+        match read {
+            Ok(object) => {
+                findings.extend(judge(&object, Subject::Dependency, self.policy));
+                self.add_needs_of(&object);
+            }
+            Err(refusals) => findings.extend(refusals),
+        }
+        if let Some(audit) = self.audits.get_mut(at) {
+            audit.findings = findings;
+        }
+        self.sealed.push((name.to_owned(), library));
+    }
+}

@@ -1,0 +1,116 @@
+//! Whether a cell is confined, as seen from outside: what the kernel says about the process in `/proc` (proc(5)) against
+//! what the plan demands. The cell's own word is not asked.
+
+use std::fmt;
+use std::fs;
+use std::io;
+
+use lazaret_policy::Plan;
+use serde::Serialize;
+
+/// Something that the kernel says differently from the plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Unconfined {
+    /// Field of `/proc/PID/status`, or row of `/proc/PID/limits`.
+    pub field: String,
+    /// What the plan demands.
+    pub wanted: String,
+    /// What the kernel says.
+    pub found: String,
+}
+
+impl fmt::Display for Unconfined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { field, wanted, found } = self;
+        write!(f, "the kernel says `{field}: {found}` of the cell where the plan demands `{wanted}`")
+    }
+}
+
+impl std::error::Error for Unconfined {}
+
+/// When the look is taken: which filters must be in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Before the plugin is mapped.
+    Load,
+    /// Before the first call.
+    Call,
+}
+
+/// Seccomp filters that this process itself lives under, and that every child inherits.
+pub(crate) fn inherited_filters() -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    Ok(field(&status, "Seccomp_filters").and_then(|count| count.parse().ok()).unwrap_or(0))
+}
+
+/// Compares the process with the plan.
+pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: u64) -> Result<(), Unconfined> {
+    let path = format!("/proc/{pid}/status");
+    let status = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+    let filters = match phase {
+        Phase::Load => plan.seccomp.load.len(),
+        Phase::Call => plan.seccomp.load.len() + plan.seccomp.call.len(),
+    };
+    let filters = inherited + filters as u64;
+    let mut wanted = vec![
+        ("NoNewPrivs", "1".to_owned()),
+        ("Seccomp", if filters == 0 { "0" } else { "2" }.to_owned()),
+        ("Seccomp_filters", filters.to_string()),
+    ];
+    let none = format!("{:016x}", 0);
+    wanted.extend(["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|set| (set, none.clone())));
+    if let Some(identity) = plan.identity {
+        // A root host could drop the bounding set, so it must be empty.
+        wanted.push(("CapBnd", none));
+        wanted.push(("Uid", four(identity.uid)));
+        wanted.push(("Gid", four(identity.gid)));
+        wanted.push(("Groups", String::new()));
+    }
+    if phase == Phase::Load {
+        // Landlock and seccomp hold for the thread that entered them and for its later children: there may be no other.
+        wanted.push(("Threads", "1".to_owned()));
+    }
+    for (name, wanted) in wanted {
+        let found = field(&status, name).unwrap_or("(absent)");
+        if found != wanted {
+            return Err(Unconfined { field: name.to_owned(), wanted, found: found.to_owned() });
+        }
+    }
+    limits(pid, plan)
+}
+
+/// Real, effective, saved and file-system id, as `/proc/PID/status` has them.
+fn four(id: u32) -> String {
+    format!("{id}\t{id}\t{id}\t{id}")
+}
+
+fn limits(pid: u32, plan: &Plan) -> Result<(), Unconfined> {
+    let path = format!("/proc/{pid}/limits");
+    let table = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+    let most = [
+        ("Max data size", plan.limits.data),
+        ("Max address space", plan.limits.address_space),
+        ("Max processes", plan.limits.tasks),
+        ("Max open files", plan.limits.open_files),
+        ("Max file size", plan.limits.file_size),
+        ("Max core file size", 0),
+    ];
+    for (name, most) in most {
+        let row = table.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("");
+        let soft = row.split_whitespace().next().unwrap_or("(absent)");
+        // Lower than the plan is the host's own limit, which a child inherits and cannot raise.
+        if soft.parse::<u64>().is_ok_and(|soft| soft <= most) || most == u64::MAX {
+            continue;
+        }
+        return Err(Unconfined { field: name.to_owned(), wanted: most.to_string(), found: soft.to_owned() });
+    }
+    Ok(())
+}
+
+fn unreadable(path: &str, error: &io::Error) -> Unconfined {
+    Unconfined { field: path.to_owned(), wanted: "readable".into(), found: error.to_string() }
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}

@@ -1,0 +1,123 @@
+//! A host program's side of everything: where the cell program lies, what the machine says, and the steps of a load.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lazaret_policy::{KernelSupport, Policy};
+
+use crate::cell::{Cell, CellError, Ready};
+use crate::closure::Resident;
+use crate::error::Error;
+use crate::kernel;
+use crate::open::{self, Opened};
+use crate::policies::Policies;
+use crate::trust::{Acceptance, TrustDocument, TrustError, Verdict};
+
+/// Largest trust document, in bytes.
+const TRUST_LIMIT: u64 = 1024 * 1024;
+
+/// Where the cell program is installed when it does not lie beside the host program.
+const CELL_PROGRAMS: [&str; 2] = ["/usr/libexec/lazaret/lazaret-cell", "/usr/lib/lazaret/lazaret-cell"];
+
+/// What loads plugins: made once by a host program.
+#[derive(Debug)]
+pub struct Host {
+    cell_program: PathBuf,
+    resident: Resident,
+    kernel: KernelSupport,
+    policies: Policies,
+    trust: Option<TrustDocument>,
+}
+
+/// A plugin that is ready to be called.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The cell it lives in.
+    pub cell: Cell<Ready>,
+    verdict: Verdict,
+}
+
+impl Loaded {
+    /// On whose word the file was accepted.
+    #[must_use]
+    pub fn acceptance(&self) -> &Acceptance {
+        self.verdict.acceptance()
+    }
+}
+
+impl Host {
+    /// A host whose cell program lies beside this program, or where packages put it.
+    ///
+    /// # Errors
+    /// [`CellError::Start`] when there is none, and [`Error::Open`] when the machine's ceiling cannot be read.
+    pub fn new() -> Result<Self, Error> {
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("lazaret-cell")));
+        let installed = CELL_PROGRAMS.map(PathBuf::from);
+        let found = beside.iter().chain(&installed).find(|program| program.is_file());
+        match found {
+            Some(program) => Self::with_cell_program(program),
+            None => Err(Error::Cell(CellError::Start {
+                program: "lazaret-cell".into(),
+                source: io::ErrorKind::NotFound.into(),
+            })),
+        }
+    }
+
+    /// A host whose cell program is this one.
+    ///
+    /// # Errors
+    /// As [`Host::new`].
+    pub fn with_cell_program(program: &Path) -> Result<Self, Error> {
+        let start = |source| CellError::Start { program: program.display().to_string(), source };
+        let program = fs::canonicalize(program).map_err(start)?;
+        let resident = Resident::of(&program)?;
+        let policies = Policies::of_this_machine()?;
+        Ok(Self { cell_program: program, resident, kernel: kernel::probe(), policies, trust: None })
+    }
+
+    /// Uses a trust document, which says what keys the publishers of a policy have.
+    ///
+    /// # Errors
+    /// [`Error::Open`] or [`Error::Verify`] when it cannot be read or used.
+    pub fn with_trust_document(mut self, path: &Path) -> Result<Self, Error> {
+        let bytes = open::small(path, TRUST_LIMIT)?;
+        self.trust = Some(TrustDocument::parse(&bytes).map_err(TrustError::from)?);
+        Ok(self)
+    }
+
+    /// Resolves policies in another way than under the machine's ceiling.
+    #[must_use]
+    pub fn with_policies(mut self, policies: Policies) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// What this machine's kernel can enforce.
+    #[must_use]
+    pub fn kernel(&self) -> &KernelSupport {
+        &self.kernel
+    }
+
+    /// Resolves a policy: a file, or `builtin:NAME`.
+    ///
+    /// # Errors
+    /// As [`Policies::resolve`].
+    pub fn policy(&self, name: &str) -> Result<Arc<Policy>, Error> {
+        self.policies.resolve(name)
+    }
+
+    /// Loads a plugin: the steps of ARCHITECTURE.md and nothing else.
+    ///
+    /// # Errors
+    /// The step that refused, with why.
+    pub fn load(&self, opened: Opened, policy: Arc<Policy>) -> Result<Loaded, Error> {
+        let verified = opened.verify(&policy, self.trust.as_ref())?;
+        let audited = verified.audit(&policy, &self.resident).map_err(Error::Audit)?;
+        let planned = audited.plan(policy, &self.kernel).map_err(Error::Plan)?;
+        let (confined, verdict) = planned.spawn(&self.cell_program)?;
+        let cell = confined.confirm()?;
+        Ok(Loaded { cell, verdict })
+    }
+}

@@ -1,0 +1,292 @@
+//! How a call, or a load, ended: one enum for everything a plugin can do.
+
+use std::fmt;
+use std::time::Duration;
+
+use lazaret_cell::{Incident, IncidentKind};
+use lazaret_policy::{Advice, Arch, Layer, Policy};
+use serde::Serialize;
+
+use crate::audit::Object;
+use crate::call::{ArgumentError, Lie, Returned};
+use crate::process::Exit;
+
+/// How a call ended. After everything but `Returned` and `Refused` the cell is gone.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "outcome")]
+#[must_use]
+pub enum Outcome {
+    /// The function returned.
+    Returned(Returned),
+    /// The plugin tried what its policy does not permit, and was stopped.
+    Violated(Violation),
+    /// A fault or an abort.
+    Crashed(Crash),
+    /// It left the process.
+    Exited {
+        /// Exit status.
+        status: i32,
+    },
+    /// It did not answer in time and was killed.
+    TimedOut {
+        /// The limit that passed.
+        limit: TimeLimit,
+    },
+    /// It used up its memory and then failed.
+    OutOfMemory {
+        /// Where it failed, as a crash.
+        crash: Crash,
+    },
+    /// The call was not made: the arguments do not fit, or there is no such function.
+    Refused(CallRefusal),
+    /// It said something that cannot be true, and was killed.
+    Lied {
+        /// What it said.
+        lie: Lie,
+    },
+}
+
+/// A limit in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeLimit {
+    /// `limits.call-time`.
+    Call(#[serde(serialize_with = "millis")] Duration),
+    /// `limits.load-time`.
+    Load(#[serde(serialize_with = "millis")] Duration),
+    /// `limits.cpu-time`, the cell's whole life.
+    Processor,
+}
+
+fn millis<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// What a plugin tried and was stopped from doing. That it was stopped is the kernel's word; which call it was, with what
+/// and from where, is noted by the cell itself and can be forged by the plugin (`claim`).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Violation {
+    /// What stopped it.
+    pub layer: Layer,
+    /// Name of the system call, or `?`.
+    pub act: String,
+    /// The six argument registers, of which the call uses some.
+    pub arguments: Vec<u64>,
+    /// Where in the plugin.
+    pub place: Option<Place>,
+    /// What the policy says of the call, and what would permit it.
+    pub advice: Option<Advice>,
+    /// Whether the details are the cell's claim.
+    pub claim: bool,
+}
+
+/// A fault or an abort.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Crash {
+    /// Signal number.
+    pub signal: i32,
+    /// Its name, as `SIGSEGV`.
+    pub name: String,
+    /// Where in the plugin; the cell's claim.
+    pub place: Option<Place>,
+    /// The address that could not be accessed; the cell's claim.
+    pub address: Option<u64>,
+}
+
+/// A place in the plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Nearest function symbol before it.
+    pub symbol: String,
+    /// Bytes from there.
+    pub offset: u64,
+    /// False where the place was found by looking for return addresses on the stack.
+    pub exact: bool,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { symbol, offset, exact } = self;
+        let probably = if *exact { "" } else { "probably " };
+        write!(f, "{probably}`{}`+{offset:#x}", crate::audit::escape(symbol))
+    }
+}
+
+/// Why a call was not made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CallRefusal {
+    /// The arguments do not fit the signature.
+    Argument(ArgumentError),
+    /// The plugin defines no such function.
+    NoFunction {
+        /// The name.
+        name: String,
+        /// An exported function of a similar name.
+        near: Option<String>,
+    },
+    /// The name is one that an earlier outcome left dead: the cell is gone.
+    CellGone,
+    /// The function belongs to another cell.
+    OtherCell,
+    /// The string that the function returned is longer than a message.
+    TooLong,
+}
+
+impl CallRefusal {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Argument(_) => "E-ARGUMENT",
+            Self::NoFunction { .. } => "E-NO-FUNCTION",
+            Self::CellGone => "E-CELL-GONE",
+            Self::OtherCell => "E-OTHER-CELL",
+            Self::TooLong => "E-TOO-LONG",
+        }
+    }
+
+    /// What to change.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Argument(error) => error.next_step().map(str::to_owned),
+            Self::NoFunction { near, .. } => near
+                .as_ref()
+                .map(|near| format!("did you mean `{}`?", crate::audit::escape(near)))
+                .or_else(|| Some("`lazaret inspect FILE` lists what it exports".into())),
+            Self::CellGone => Some("load the plugin again".into()),
+            Self::OtherCell => Some("bind the function in the cell that is to run it".into()),
+            Self::TooLong => Some("raise `limits.message` in the policy".into()),
+        }
+    }
+}
+
+impl fmt::Display for CallRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Argument(error) => error.fmt(f),
+            Self::NoFunction { name, .. } => write!(f, "the plugin exports no function `{}`", crate::audit::escape(name)),
+            Self::CellGone => f.write_str("the cell is gone"),
+            Self::OtherCell => f.write_str("the function was bound in another cell"),
+            Self::TooLong => f.write_str("the returned string does not fit into a message"),
+        }
+    }
+}
+
+/// What is known about the plugin in a cell, to name places in it.
+#[derive(Debug)]
+pub(crate) struct Symbols<'a> {
+    pub(crate) object: &'a Object,
+    /// What the dynamic loader added to the addresses in the file, as the cell claims; `None` before it is mapped.
+    pub(crate) bias: Option<u64>,
+}
+
+impl Symbols<'_> {
+    fn at(&self, address: u64, exact: bool) -> Option<Place> {
+        let address = address.checked_sub(self.bias?)?;
+        let (symbol, offset) = self.object.symbol_at(address)?;
+        Some(Place { symbol: symbol.to_owned(), offset, exact })
+    }
+
+    fn of(&self, incident: &Incident) -> Option<Place> {
+        self.at(incident.instruction, true)
+            .or_else(|| incident.callers.iter().find_map(|caller| self.at(*caller, false)))
+    }
+}
+
+/// Turns the kernel's word (how the process ended) and the cell's (what its handlers noted) into an outcome.
+pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Outcome {
+    let noted = |kind| incident.as_ref().filter(|incident| incident.kind == kind);
+    match exit {
+        Exit::Signal(libc_signal::SYS) => Outcome::Violated(refused_call(noted(IncidentKind::Syscall), symbols, policy)),
+        Exit::Signal(libc_signal::XFSZ) => Outcome::Violated(Violation {
+            layer: Layer::Limits,
+            act: "write".into(),
+            arguments: Vec::new(),
+            place: None,
+            advice: None,
+            claim: false,
+        }),
+        Exit::Signal(libc_signal::XCPU) => Outcome::TimedOut { limit: TimeLimit::Processor },
+        Exit::Signal(signal) => match noted(IncidentKind::Syscall) {
+            // The handler itself came to grief, on a stack the plugin chose, after it had noted a refused call.
+            Some(incident) => Outcome::Violated(refused_call(Some(incident), symbols, policy)),
+            None => crashed(signal, noted(IncidentKind::Fault), symbols),
+        },
+        Exit::Status(status) => match noted(IncidentKind::Abort) {
+            Some(incident) if status == 128 + libc_signal::ABRT => {
+                crashed(libc_signal::ABRT, Some(incident), symbols)
+            }
+            _ => Outcome::Exited { status },
+        },
+    }
+}
+
+fn crashed(signal: i32, incident: Option<&Incident>, symbols: &Symbols<'_>) -> Outcome {
+    let fault = incident.filter(|incident| incident.kind == IncidentKind::Fault);
+    let crash = Crash {
+        signal,
+        name: libc_signal::name(signal).to_owned(),
+        place: incident.and_then(|incident| symbols.of(incident)),
+        address: fault.map(|incident| incident.address),
+    };
+    if incident.is_some_and(|incident| incident.exhausted) {
+        Outcome::OutOfMemory { crash }
+    } else {
+        Outcome::Crashed(crash)
+    }
+}
+
+fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Violation {
+    let Some(incident) = incident else {
+        return Violation {
+            layer: Layer::Seccomp,
+            act: "?".into(),
+            arguments: Vec::new(),
+            place: None,
+            advice: None,
+            claim: false,
+        };
+    };
+    let advice = policy.syscall_advice(incident.syscall, Arch::NATIVE);
+    Violation {
+        layer: Layer::Seccomp,
+        act: lazaret_policy::syscall_name(Arch::NATIVE, incident.syscall)
+            .map_or_else(|| format!("system call {}", incident.syscall), str::to_owned),
+        arguments: incident.arguments.to_vec(),
+        place: symbols.of(incident),
+        advice: Some(advice),
+        claim: true,
+    }
+}
+
+/// Signal numbers, the same on both architectures (signal(7)).
+pub(crate) mod libc_signal {
+    pub(crate) const ABRT: i32 = 6;
+    pub(crate) const XCPU: i32 = 24;
+    pub(crate) const XFSZ: i32 = 25;
+    pub(crate) const SYS: i32 = 31;
+
+    pub(crate) fn name(signal: i32) -> &'static str {
+        match signal {
+            1 => "SIGHUP",
+            2 => "SIGINT",
+            3 => "SIGQUIT",
+            4 => "SIGILL",
+            5 => "SIGTRAP",
+            ABRT => "SIGABRT",
+            7 => "SIGBUS",
+            8 => "SIGFPE",
+            9 => "SIGKILL",
+            11 => "SIGSEGV",
+            13 => "SIGPIPE",
+            14 => "SIGALRM",
+            15 => "SIGTERM",
+            XCPU => "SIGXCPU",
+            XFSZ => "SIGXFSZ",
+            SYS => "SIGSYS",
+            _ => "a signal",
+        }
+    }
+}

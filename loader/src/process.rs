@@ -1,0 +1,142 @@
+//! The process of a cell: started with a socket and nothing else, held by a pidfd, and never left behind.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{OnceLock, mpsc};
+use std::thread;
+
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
+
+/// How a process ended, in the kernel's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Status(i32),
+    Signal(i32),
+}
+
+/// A running child. Dropping it kills and reaps it.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pid: Pid,
+    pidfd: OwnedFd,
+    exit: Option<Exit>,
+}
+
+impl Process {
+    /// Starts `program` with one end of a socket pair as its standard input, an empty environment and no other
+    /// descriptor, and returns the other end.
+    pub(crate) fn start(program: &Path) -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) =
+            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let child = spawn(program.to_owned(), theirs)?;
+        let pid = Pid::from_child(&child);
+        // The child is not waited for yet, so its number cannot have been given to another process.
+        let pidfd = match rustix::process::pidfd_open(pid, PidfdFlags::empty()) {
+            Ok(pidfd) => pidfd,
+            Err(errno) => {
+                let mut child = child;
+                child.kill()?;
+                child.wait()?;
+                return Err(errno.into());
+            }
+        };
+        Ok((Self { pid, pidfd, exit: None }, ours))
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<Exit> {
+        self.reap(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
+    }
+
+    /// Kills it, and returns how it ended: what came first counts.
+    pub(crate) fn kill(&mut self) -> Option<Exit> {
+        if self.exited().is_none()
+            && let Err(errno) = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL)
+        {
+            // ESRCH: it has just ended by itself. Nothing else is possible for a child of ours.
+            tracing::debug!(pid = self.pid(), %errno, "kill");
+        }
+        self.reap(WaitIdOptions::EXITED)
+    }
+
+    fn reap(&mut self, options: WaitIdOptions) -> Option<Exit> {
+        if self.exit.is_none() {
+            let waited = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options));
+            self.exit = match waited {
+                Ok(Some(status)) => status
+                    .exit_status()
+                    .map(Exit::Status)
+                    .or_else(|| status.terminating_signal().map(Exit::Signal)),
+                Ok(None) => None,
+                // Somebody else in this host waits for every child and took the status; the process is gone.
+                Err(_) => Some(Exit::Signal(0)),
+            };
+        }
+        self.exit
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until the socket has something to read or is closed by the peer, at most `limit`.
+pub(crate) fn readable(socket: &OwnedFd, limit: std::time::Duration) -> io::Result<bool> {
+    let limit = Timespec::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut fds = [PollFd::new(socket, PollFlags::IN)];
+    match rustix::event::poll(&mut fds, Some(&limit)) {
+        Ok(count) => Ok(count > 0),
+        Err(rustix::io::Errno::INTR) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+struct Order {
+    program: PathBuf,
+    stdin: OwnedFd,
+    answer: mpsc::SyncSender<io::Result<Child>>,
+}
+
+/// Starts a child on a thread that lives as long as the host: a cell dies with the *thread* that started it
+/// (`PR_SET_PDEATHSIG(2const)`), and a caller's thread may be short-lived.
+fn spawn(program: PathBuf, stdin: OwnedFd) -> io::Result<Child> {
+    static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    let (answer, answered) = mpsc::sync_channel(1);
+    let orders = SPAWNER.get_or_init(|| {
+        let (orders, received) = mpsc::channel::<Order>();
+        let work = move || {
+            for Order { program, stdin, answer } in received {
+                let child = command(&program).stdin(Stdio::from(stdin)).spawn();
+                if let Err(mpsc::SendError(Ok(mut child))) = answer.send(child) {
+                    // Nobody waits any more, so nobody would end it.
+                    drop(child.kill().and_then(|()| child.wait()));
+                }
+            }
+        };
+        if let Err(error) = thread::Builder::new().name("lazaret-spawner".into()).spawn(work) {
+            // The receiver went with the closure, so every order fails below.
+            tracing::error!(%error, "no thread to start cells from");
+        }
+        orders
+    });
+    let gone = |_| io::Error::other("the thread that starts cells is gone");
+    orders.send(Order { program, stdin, answer }).map_err(|_| gone(()))?;
+    answered.recv().map_err(|_| gone(()))?
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that starts a process")]
+fn command(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
