@@ -1,0 +1,293 @@
+//! Every act that a hostile plugin tries: what stopped it, from a call and from a constructor, and that the host goes on.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use lazaret::{CellError, Error, Layer, Lie, Outcome, TimeLimit, Value};
+
+use crate::support::{bytes, call, compute, load, plugin, policy_file, returned};
+
+fn hostile(name: &str) -> PathBuf {
+    plugin(&format!("hostile/{name}.c"), &[])
+}
+
+/// What comes of an act when it is called.
+fn called(name: &str) -> Outcome {
+    call(&mut compute(&hostile(name)), "result() -> i32", &[])
+}
+
+/// What comes of an act in a constructor: the load fails with an outcome, or the plugin tells later.
+fn constructed(name: &str) -> Outcome {
+    let path = plugin(&format!("hostile/{name}.c"), &["-DFROM_CONSTRUCTOR"]);
+    match load(&path, "builtin:compute") {
+        Err(Error::Cell(CellError::Died(outcome))) => *outcome,
+        Err(error) => panic!("{name}: {error:?}"),
+        Ok(mut loaded) => call(&mut loaded.cell, "result() -> i32", &[]),
+    }
+}
+
+/// The host still loads and calls a plugin.
+fn host_goes_on() {
+    let mut cell = compute(&plugin("good/types.c", &[]));
+    assert_eq!(returned(call(&mut cell, "u8(x: u8) -> u8", &[Value::Unsigned(7)])), Value::Unsigned(7));
+}
+
+/// seccomp stopped exactly this system call, and the report says where in the plugin it was made.
+#[track_caller]
+fn assert_refused_call(outcome: &Outcome, act: &str) {
+    let Outcome::Violated(violation) = outcome else { panic!("{act}: {outcome:?}") };
+    assert_eq!((violation.layer, violation.act.as_str()), (Layer::Seccomp, act));
+    assert!(violation.claim);
+    let advice = violation.advice.as_ref().expect("advice on a call that has a number");
+    assert!(!advice.to_string().is_empty());
+}
+
+macro_rules! refused_calls {
+    ($($test:ident: $name:literal => $act:literal, $at_load:expr;)*) => {$(
+        #[test]
+        fn $test() {
+            assert_refused_call(&called($name), $act);
+            let at_load: fn(Outcome) = $at_load;
+            at_load(constructed($name));
+            host_goes_on();
+        }
+    )*};
+}
+
+/// Constructors run under the load-phase filters, which permit opening and mapping files: there another layer answers.
+fn answered(errno: i64) -> impl Fn(Outcome) {
+    move |outcome| assert_eq!(returned(outcome), Value::Signed(-errno))
+}
+
+const EPERM: i64 = 1;
+const EACCES: i64 = 13;
+
+refused_calls! {
+    a_plugin_cannot_open_a_file_that_is_not_granted: "opens_a_file_not_granted" => "openat",
+        |outcome| answered(EACCES)(outcome);
+    a_plugin_cannot_create_a_file: "creates_a_file" => "openat", |outcome| answered(EACCES)(outcome);
+    a_plugin_cannot_connect: "connects" => "socket", |outcome| assert_refused_call(&outcome, "socket");
+    a_plugin_cannot_execute: "executes" => "execve", |outcome| assert_refused_call(&outcome, "execve");
+    a_plugin_cannot_fork: "forks" => "clone", |outcome| assert_refused_call(&outcome, "clone");
+    a_plugin_cannot_trace_the_host: "traces_the_host" => "ptrace", |outcome| assert_refused_call(&outcome, "ptrace");
+    a_plugin_cannot_signal_the_host: "signals_the_host" => "kill", |outcome| assert_refused_call(&outcome, "kill");
+    a_plugin_cannot_open_the_memory_of_the_host: "opens_the_memory_of_the_host" => "openat",
+        |outcome| answered(EACCES)(outcome);
+    a_plugin_cannot_read_the_memory_of_the_host: "reads_the_memory_of_the_host" => "process_vm_readv",
+        |outcome| assert_refused_call(&outcome, "process_vm_readv");
+    a_plugin_cannot_map_writable_executable_memory: "maps_writable_executable_memory" => "mmap",
+        |outcome| assert_refused_call(&outcome, "mmap");
+    a_plugin_cannot_make_data_executable: "makes_data_executable" => "mprotect",
+        |outcome| assert_refused_call(&outcome, "mprotect");
+    a_plugin_cannot_take_the_signal_of_the_report: "takes_the_report_signal" => "rt_sigaction",
+        |outcome| assert_refused_call(&outcome, "rt_sigaction");
+    a_plugin_cannot_kill_itself_quietly: "kills_itself" => "kill", |outcome| assert_refused_call(&outcome, "kill");
+    a_plugin_cannot_lower_the_limits_of_the_host: "lowers_the_limits_of_the_host" => "prlimit64",
+        |outcome| assert_refused_call(&outcome, "prlimit64");
+    a_plugin_cannot_move_the_host_to_idle: "moves_the_host_to_idle" => "sched_setscheduler",
+        |outcome| assert_refused_call(&outcome, "sched_setscheduler");
+    a_plugin_cannot_start_io_uring: "starts_io_uring" => "io_uring_setup",
+        |outcome| assert_refused_call(&outcome, "io_uring_setup");
+    a_plugin_cannot_make_a_memory_file: "makes_a_memory_file" => "memfd_create",
+        |outcome| assert_refused_call(&outcome, "memfd_create");
+    a_plugin_cannot_leave_its_namespaces: "leaves_its_namespaces" => "unshare",
+        |outcome| assert_refused_call(&outcome, "unshare");
+    a_plugin_cannot_set_a_filter: "sets_another_filter" => "seccomp", |outcome| assert_refused_call(&outcome, "seccomp");
+    a_plugin_cannot_clear_its_death_signal: "clears_its_death_signal" => "prctl",
+        |outcome| assert_refused_call(&outcome, "prctl");
+    a_plugin_cannot_requeue_the_waiters_of_the_host: "requeues_the_waiters_of_the_host" => "futex",
+        |outcome| assert_refused_call(&outcome, "futex");
+}
+
+#[test]
+fn a_refused_call_is_placed_in_the_plugin() {
+    let Outcome::Violated(violation) = called("executes") else { panic!("violated") };
+    let place = violation.place.expect("a place");
+    assert_eq!(place.symbol, "result");
+    assert!(!place.exact, "the call was made inside the C library, so the place is a caller");
+}
+
+#[test]
+fn blocking_the_signal_of_the_report_does_not_save_a_plugin() {
+    // The kernel ends a process whose forced SIGSYS is blocked; nothing is noted then, but that it violated is certain.
+    let Outcome::Violated(violation) = called("blocks_the_report_signal_and_executes") else { panic!("violated") };
+    assert_eq!((violation.act.as_str(), violation.claim), ("?", false));
+    host_goes_on();
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn calls_of_another_architecture_end_the_plugin() {
+    let Outcome::Violated(violation) = called("uses_the_calls_of_another_architecture") else { panic!("violated") };
+    assert_eq!(violation.layer, Layer::Seccomp);
+    let Outcome::Violated(_) = called("uses_x32_calls") else { panic!("violated") };
+    host_goes_on();
+}
+
+/// A policy whose limits pass soon.
+fn hurried() -> String {
+    let text = "lazaret = 1\nname = \"hurried\"\nextends = \"builtin:compute\"\n[limits]\n\
+                call-time = \"200 ms\"\nload-time = \"400 ms\"\nmemory = \"64 MiB\"\n";
+    policy_file("hurried", text).to_str().expect("UTF-8").to_owned()
+}
+
+fn hurried_call(name: &str) -> Outcome {
+    let mut loaded = load(&hostile(name), &hurried()).expect("load");
+    call(&mut loaded.cell, "result() -> i32", &[])
+}
+
+#[test]
+fn a_plugin_that_does_not_return_is_killed_at_its_deadline() {
+    for name in ["loops_for_ever", "sleeps_for_ever"] {
+        let began = Instant::now();
+        let outcome = hurried_call(name);
+        assert_eq!(outcome, Outcome::TimedOut { limit: TimeLimit::Call(Duration::from_millis(200)) }, "{name}");
+        assert!(began.elapsed() < Duration::from_secs(20), "{name}");
+    }
+    host_goes_on();
+}
+
+#[test]
+fn a_constructor_that_does_not_return_is_killed_at_its_deadline() {
+    for name in ["loops_for_ever", "sleeps_for_ever"] {
+        let path = plugin(&format!("hostile/{name}.c"), &["-DFROM_CONSTRUCTOR"]);
+        let Err(Error::Cell(CellError::Died(outcome))) = load(&path, &hurried()) else { panic!("{name}: loaded") };
+        assert_eq!(*outcome, Outcome::TimedOut { limit: TimeLimit::Load(Duration::from_millis(400)) }, "{name}");
+    }
+    host_goes_on();
+}
+
+#[test]
+fn a_crash_names_its_signal_and_place() {
+    let Outcome::Crashed(crash) = called("crashes") else { panic!("crashed") };
+    assert_eq!((crash.name.as_str(), crash.address), ("SIGSEGV", Some(8)));
+    let place = crash.place.expect("a place");
+    assert_eq!((place.symbol.as_str(), place.exact), ("result", true));
+    let Outcome::Crashed(crash) = called("aborts") else { panic!("crashed") };
+    assert_eq!(crash.name, "SIGABRT");
+    let Outcome::Crashed(crash) = called("overflows_its_stack") else { panic!("crashed") };
+    assert_eq!(crash.name, "SIGSEGV");
+    let Outcome::Crashed(_) = called("unmaps_everything") else { panic!("crashed") };
+    host_goes_on();
+}
+
+#[test]
+fn a_crash_or_exit_in_a_constructor_is_no_success() {
+    let Outcome::Crashed(crash) = constructed("crashes") else { panic!("crashed") };
+    assert_eq!(crash.name, "SIGSEGV");
+    assert_eq!(constructed("exits"), Outcome::Exited { status: 7 });
+    host_goes_on();
+}
+
+#[test]
+fn leaving_the_process_is_an_outcome() {
+    assert_eq!(called("exits"), Outcome::Exited { status: 7 });
+    host_goes_on();
+}
+
+#[test]
+fn a_plugin_that_fills_its_memory_is_stopped_by_its_limit() {
+    let Outcome::OutOfMemory { crash } = hurried_call("fills_memory") else { panic!("out of memory") };
+    assert_eq!(crash.name, "SIGSEGV");
+    host_goes_on();
+}
+
+#[test]
+fn threads_end_at_the_limit() {
+    // As root the cell has a user of its own; otherwise the user's other processes count too, and the limit comes sooner.
+    const EAGAIN: i64 = 11;
+    assert_eq!(returned(called("starts_many_threads")), Value::Signed(-EAGAIN));
+    host_goes_on();
+}
+
+#[test]
+fn no_descriptor_is_left_when_calls_begin() {
+    assert_eq!(returned(called("closes_every_descriptor")), Value::Signed(0));
+    host_goes_on();
+}
+
+#[test]
+fn a_constructor_may_close_what_the_host_still_uses_and_hurts_only_itself() {
+    // Control socket and files are the cell's own copies; mapping goes on or fails, and either is an answer.
+    match constructed("closes_every_descriptor") {
+        Outcome::Returned(_) | Outcome::Crashed(_) | Outcome::Exited { .. } => host_goes_on(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn lie(function: &str) -> Outcome {
+    let policy = hurried();
+    let mut loaded = load(&hostile("lies"), &policy).expect("load");
+    call(&mut loaded.cell, &format!("{function}(buffer: out [u8; 16]) -> i32"), &[])
+}
+
+#[test]
+fn a_cell_that_lies_is_killed() {
+    assert_eq!(lie("answers_the_future"), Outcome::Lied { lie: Lie::Sequence });
+    assert_eq!(lie("claims_a_length"), Outcome::Lied { lie: Lie::Length });
+    assert_eq!(lie("claims_a_status"), Outcome::Lied { lie: Lie::Status });
+    assert_eq!(lie("overwrites_the_region"), Outcome::Lied { lie: Lie::Sequence });
+    host_goes_on();
+}
+
+#[test]
+fn a_forged_note_forges_no_more_than_details() {
+    // The cell claims a refused execve and then dies of SIGSEGV: that it died, and of what, is not its to say.
+    match lie("forges_a_note") {
+        Outcome::Violated(violation) => assert!(violation.claim),
+        other => panic!("{other:?}"),
+    }
+    host_goes_on();
+}
+
+#[test]
+fn a_string_without_end_is_refused_and_the_cell_goes_on() {
+    let mut loaded = load(&hostile("lies"), "builtin:compute").expect("load");
+    let outcome = call(&mut loaded.cell, "returns_an_endless_string() -> cstr", &[]);
+    assert!(matches!(outcome, Outcome::Refused(lazaret::CallRefusal::TooLong)), "{outcome:?}");
+    assert_eq!(returned(call(&mut loaded.cell, "result() -> i32", &[])), Value::Signed(0));
+}
+
+#[test]
+fn a_cell_that_ended_refuses_further_calls() {
+    let mut cell = compute(&hostile("exits"));
+    assert_eq!(call(&mut cell, "result() -> i32", &[]), Outcome::Exited { status: 7 });
+    assert!(matches!(call(&mut cell, "result() -> i32", &[]), Outcome::Refused(lazaret::CallRefusal::CellGone)));
+    assert_eq!(cell.gone(), Some(&Outcome::Exited { status: 7 }));
+}
+
+#[test]
+fn a_dropped_cell_leaves_no_process() {
+    let pid = {
+        let cell = compute(&plugin("good/types.c", &[]));
+        cell.pid()
+    };
+    assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists());
+}
+
+#[test]
+fn arguments_never_reach_a_neighbour() {
+    // What one call put into the reply is gone in the next: `out` buffers begin as zeros.
+    let mut cell = compute(&plugin("good/types.c", &[]));
+    let reverse = "reverse(bytes: inout [u8; length], length: u32)";
+    call_ok(&mut cell, reverse, &[bytes(b"secret-secret-secret"), Value::Length]);
+    let outcome = call(&mut cell, "count_up(counter: out u64)", &[]);
+    let Outcome::Returned(returned) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(returned.outputs[0].1, lazaret::Output::Number(Value::Unsigned(1)));
+}
+
+fn call_ok(cell: &mut lazaret::Cell<lazaret::Ready>, signature: &str, arguments: &[Value]) {
+    let outcome = call(cell, signature, arguments);
+    assert!(matches!(outcome, Outcome::Returned(_)), "{outcome:?}");
+}
+
+/// What a permitted twin would see, were it not for the errno of a filter that answers instead of killing.
+#[test]
+fn a_policy_may_answer_with_an_errno_instead_of_death() {
+    let policy = "lazaret = 1\nname = \"lenient\"\nextends = \"builtin:compute\"\n[syscalls]\non-deny = \"errno\"\n";
+    let path = policy_file("lenient", policy);
+    // `kill` is stricter, so an heir of `compute` cannot soften it.
+    let mut loaded = load(&hostile("executes"), path.to_str().expect("UTF-8")).expect("load");
+    assert_refused_call(&call(&mut loaded.cell, "result() -> i32", &[]), "execve");
+    let _ = EPERM;
+}

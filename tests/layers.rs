@@ -1,0 +1,154 @@
+//! Each layer by itself, with the other layers permitting the act, and each denial beside what the policy permits.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use lazaret::{Layer, Outcome, Value};
+
+use crate::support::{bytes, call, directory, load, plugin, policy_file, returned};
+
+const EACCES: i64 = 13;
+const READ: &str = "read_file(path: cstr, into: out [u8; length], length: u64) -> i64";
+const WRITE: &str = "write_file(path: cstr, from: in [u8; length], length: u64) -> i64";
+const CONNECT: &str = "connect_to(port: u16) -> i32";
+
+/// A policy with its own grants on top of what every plugin here needs.
+fn policy(name: &str, sections: &str, calls: &str) -> String {
+    let text = format!(
+        "lazaret = 1\nname = \"{name}\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+         [syscalls]\nallow = [\"@compute\", {calls}]\non-deny = \"kill\"\n{sections}"
+    );
+    policy_file(name, &text).to_str().expect("UTF-8").to_owned()
+}
+
+fn attempt(policy: &str, signature: &str, arguments: &[Value]) -> Outcome {
+    let mut loaded = load(&plugin("good/touches_files.c", &[]), policy).expect("load");
+    call(&mut loaded.cell, signature, arguments)
+}
+
+fn path(path: &Path) -> Value {
+    bytes(path.to_str().expect("UTF-8").as_bytes())
+}
+
+/// A file that everybody may read, so that only Landlock can refuse it.
+fn readable(directory: &Path, content: &str) -> std::path::PathBuf {
+    fs::set_permissions(directory, fs::Permissions::from_mode(0o755)).expect("permissions");
+    let file = directory.join("file");
+    fs::write(&file, content).expect("write");
+    file
+}
+
+#[test]
+fn landlock_alone_refuses_a_file_that_is_not_granted() {
+    let (granted, other) = (directory("landlock-granted"), directory("landlock-other"));
+    let (file, outside) = (readable(&granted, "granted"), readable(&other, "not granted"));
+    let grant = format!("[files]\nread = [\"{}\"]\n", granted.display());
+    let policy = policy("landlock-read", &grant, "\"@files-read\"");
+    let outcome = attempt(&policy, READ, &[path(&file), Value::Unsigned(100)]);
+    let Outcome::Returned(back) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(back.result, Value::Signed(7), "the granted file is read");
+    let outcome = attempt(&policy, READ, &[path(&outside), Value::Unsigned(100)]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES), "seccomp permits the call; Landlock refuses the file");
+}
+
+#[test]
+fn seccomp_alone_refuses_a_call_on_a_granted_file() {
+    let granted = directory("seccomp-granted");
+    let file = readable(&granted, "granted");
+    let grant = format!("[files]\nread = [\"{}\"]\n", granted.display());
+    let policy = policy("seccomp-read", &grant, "\"@threads\"");
+    match attempt(&policy, READ, &[path(&file), Value::Unsigned(100)]) {
+        Outcome::Violated(violation) => {
+            assert_eq!((violation.layer, violation.act.as_str()), (Layer::Seccomp, "openat"));
+            assert_eq!(violation.place.expect("a place").symbol, "read_file");
+            let advice = violation.advice.expect("advice");
+            assert!(advice.snippet.expect("a snippet").contains("@files-read"));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_granted_directory_is_written_and_a_read_only_one_is_not() {
+    let (writable, only_read) = (directory("write-granted"), directory("write-read-only"));
+    for directory in [&writable, &only_read] {
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o777)).expect("permissions");
+    }
+    let grants = format!(
+        "[files]\nread = [\"{}\"]\nwrite = [\"{}\"]\n[limits]\nfile-size = \"1 KiB\"\n",
+        only_read.display(),
+        writable.display()
+    );
+    let policy = policy("landlock-write", &grants, "\"@files-read\", \"@files-write\"");
+    let text = bytes(b"written");
+    let outcome = attempt(&policy, WRITE, &[path(&writable.join("new")), text.clone(), Value::Length]);
+    assert_eq!(returned(outcome), Value::Signed(7));
+    assert_eq!(fs::read(writable.join("new")).expect("read"), b"written");
+    let outcome = attempt(&policy, WRITE, &[path(&only_read.join("new")), text, Value::Length]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES));
+    assert!(!only_read.join("new").exists());
+}
+
+#[test]
+fn a_file_cannot_grow_past_its_limit() {
+    let writable = directory("size-granted");
+    fs::set_permissions(&writable, fs::Permissions::from_mode(0o777)).expect("permissions");
+    let grants =
+        format!("[files]\nwrite = [\"{}\"]\n[limits]\nfile-size = \"1 KiB\"\n", writable.display());
+    let policy = policy("size", &grants, "\"@files-read\", \"@files-write\"");
+    let file = writable.join("new");
+    let arguments = [path(&file), bytes(&[b'x'; 4096]), Value::Length];
+    // The first write stops at the limit; what is beyond is the signal SIGXFSZ or EFBIG, as setrlimit(2) has it.
+    match attempt(&policy, WRITE, &arguments) {
+        Outcome::Returned(back) => assert_eq!(back.result, Value::Signed(1024)),
+        Outcome::Violated(violation) => assert_eq!(violation.layer, Layer::Limits),
+        other => panic!("{other:?}"),
+    }
+    assert!(fs::metadata(&file).expect("metadata").len() <= 1024);
+}
+
+#[test]
+fn landlock_alone_refuses_a_port_that_is_not_granted() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("listen"));
+    let [granted, other] = [0, 1].map(|at: usize| listeners[at].local_addr().expect("address").port());
+    let grant = format!("[network]\nconnect = [\"tcp:{granted}\"]\n[layers]\nrequire = [\"landlock>=4\"]\n");
+    let policy = policy("landlock-port", &grant, "\"@network-client\"");
+    assert_eq!(returned(attempt(&policy, CONNECT, &[Value::Unsigned(granted.into())])), Value::Signed(0));
+    assert_eq!(returned(attempt(&policy, CONNECT, &[Value::Unsigned(other.into())])), Value::Signed(-EACCES));
+}
+
+#[test]
+fn seccomp_alone_refuses_a_socket_for_a_granted_port() {
+    let policy = policy("seccomp-port", "[network]\nconnect = [\"tcp:443\"]\n", "\"@threads\"");
+    match attempt(&policy, CONNECT, &[Value::Unsigned(443)]) {
+        Outcome::Violated(violation) => assert_eq!((violation.layer, violation.act.as_str()), (Layer::Seccomp, "socket")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_root_host_gives_its_cells_another_user_without_capabilities() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: the change of user is for root hosts; this test does not run as root");
+        return;
+    }
+    let granted = directory("identity");
+    let file = readable(&granted, "for root alone");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("permissions");
+    let grant = format!("[files]\nread = [\"{}\"]\n", granted.display());
+    let policy = policy("identity", &grant, "\"@files-read\"");
+    // Landlock and seccomp permit it; the file's owner is root, and the cell is not, nor has it CAP_DAC_OVERRIDE.
+    let outcome = attempt(&policy, READ, &[path(&file), Value::Unsigned(100)]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES));
+}
+
+#[test]
+fn a_refused_call_answers_with_an_errno_where_the_policy_says_so() {
+    let text = "lazaret = 1\nname = \"errno\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+                [syscalls]\nallow = [\"@compute\"]\non-deny = \"errno\"\n";
+    let policy = policy_file("errno", text);
+    let mut loaded = load(&plugin("hostile/executes.c", &[]), policy.to_str().expect("UTF-8")).expect("load");
+    assert_eq!(returned(call(&mut loaded.cell, "result() -> i32", &[])), Value::Signed(-1), "EPERM");
+}

@@ -1,0 +1,12 @@
+//! Everything that Lazaret promises, tried on real files: plugins that the tests build, libraries of the distribution, and
+//! the programs as a user runs them.
+
+mod bad_input;
+mod calls;
+mod cli;
+mod hostile;
+mod layers;
+mod real_libraries;
+mod structure;
+mod support;
+mod trust;

@@ -1,0 +1,3 @@
+/* A cell program that never answers. */
+#include <unistd.h>
+int main(void) { for (;;) pause(); }

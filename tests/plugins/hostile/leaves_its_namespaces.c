@@ -1,0 +1,3 @@
+#include "act.h"
+#include <sched.h>
+static int act(void) { return outcome(unshare(CLONE_NEWUSER)); }

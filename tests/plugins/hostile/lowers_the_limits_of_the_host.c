@@ -1,0 +1,6 @@
+#include "act.h"
+#include <sys/resource.h>
+static int act(void) {
+	struct rlimit three = { 3, 3 };
+	return outcome(prlimit(getppid(), RLIMIT_NOFILE, &three, NULL));
+}

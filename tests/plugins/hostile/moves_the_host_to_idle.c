@@ -1,0 +1,6 @@
+#include "act.h"
+#include <sched.h>
+static int act(void) {
+	struct sched_param none = { 0 };
+	return outcome(sched_setscheduler(getppid(), SCHED_IDLE, &none));
+}

@@ -1,0 +1,3 @@
+#include "act.h"
+#include <fcntl.h>
+static int act(void) { return outcome(open("/etc/passwd", O_RDONLY)); }

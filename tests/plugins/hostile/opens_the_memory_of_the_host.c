@@ -1,0 +1,8 @@
+#include "act.h"
+#include <fcntl.h>
+#include <stdio.h>
+static int act(void) {
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/mem", getppid());
+	return outcome(open(path, O_RDWR));
+}

@@ -1,0 +1,3 @@
+#include "act.h"
+#include <signal.h>
+static int act(void) { return signal(SIGSYS, SIG_IGN) == SIG_ERR ? -errno : 0; }

@@ -1,0 +1,6 @@
+#include "act.h"
+#include <sys/mman.h>
+static int act(void) {
+	uintptr_t here = (uintptr_t)&act & ~(uintptr_t)0xfffff;
+	return outcome(munmap((void *)(here - (1ul << 32)), 1ul << 33));
+}

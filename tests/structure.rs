@@ -1,0 +1,159 @@
+//! What a cell is made of, seen from outside; and what becomes of one whose program does not play along.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use lazaret::{CellError, Error, Host, Lie, Opened, Outcome};
+
+use crate::support::{LAZARET, compute, plugin, policy_file, scratch, source};
+
+/// Builds one of the cell programs that lie.
+fn cell_program(name: &str) -> PathBuf {
+    let program = scratch().join(name);
+    let built = Command::new("cc").arg(source(&format!("cell/{name}.c"))).arg("-o").arg(&program).status();
+    assert!(built.expect("a C compiler").success());
+    program
+}
+
+fn load_with(program: &str) -> Error {
+    let host = Host::with_cell_program(&cell_program(program)).expect("a host");
+    let policy = policy_file(
+        "impatient",
+        "lazaret = 1\nname = \"impatient\"\nextends = \"builtin:compute\"\n[limits]\nload-time = \"400 ms\"\n",
+    );
+    let policy = host.policy(policy.to_str().expect("UTF-8")).expect("a policy");
+    let opened = Opened::open(&plugin("good/types.c", &[])).expect("open");
+    host.load(opened, policy).err().unwrap_or_else(|| panic!("{program}: loaded"))
+}
+
+#[test]
+fn a_cell_that_only_claims_confinement_is_not_believed() {
+    match load_with("only_claims") {
+        Error::Cell(CellError::Unconfined(unconfined)) => assert_eq!(unconfined.field, "NoNewPrivs"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cell_that_talks_nonsense_has_lied() {
+    match load_with("talks_nonsense") {
+        Error::Cell(CellError::Died(outcome)) => assert_eq!(*outcome, Outcome::Lied { lie: Lie::Message }),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_cell_that_says_nothing_is_killed_at_the_deadline() {
+    let began = Instant::now();
+    match load_with("says_nothing") {
+        Error::Cell(CellError::Died(outcome)) => assert!(matches!(*outcome, Outcome::TimedOut { .. })),
+        other => panic!("{other:?}"),
+    }
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let left = cells_of(std::process::id()).into_iter().filter(|pid| name_of(*pid).contains("says_nothing"));
+    assert_eq!(left.count(), 0);
+}
+
+fn name_of(pid: u32) -> String {
+    fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
+}
+
+/// Children of a process.
+fn cells_of(parent: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc") {
+        let Some(pid) = entry.expect("an entry").file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        if fields.split_whitespace().nth(1) == Some(&parent.to_string()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_ready_cell_has_no_descriptor_and_no_environment() {
+    let cell = compute(&plugin("good/types.c", &[]));
+    let descriptors = fs::read_dir(format!("/proc/{}/fd", cell.pid()));
+    let Ok(descriptors) = descriptors else {
+        // A cell is not dumpable, so only root sees this.
+        eprintln!("SKIPPED: the descriptors of a cell can only be listed by root");
+        return;
+    };
+    assert_eq!(descriptors.count(), 0);
+    let environment = fs::read(format!("/proc/{}/environ", cell.pid())).expect("readable for root");
+    assert!(environment.is_empty(), "{environment:?}");
+}
+
+#[test]
+fn the_kernel_says_of_a_ready_cell_what_the_plan_demands() {
+    let cell = compute(&plugin("good/types.c", &[]));
+    let status = fs::read_to_string(format!("/proc/{}/status", cell.pid())).expect("status");
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        line.map(str::trim).unwrap_or_else(|| panic!("{name}")).to_owned()
+    };
+    assert_eq!((field("NoNewPrivs"), field("Seccomp")), ("1".into(), "2".into()));
+    for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(field(set), "0000000000000000", "{set}");
+    }
+}
+
+#[test]
+fn a_cell_dies_with_its_host() {
+    let patient = policy_file(
+        "patient",
+        "lazaret = 1\nname = \"patient\"\nextends = \"builtin:compute\"\n[limits]\ncall-time = \"2 s\"\n",
+    );
+    let mut host = Command::new(LAZARET)
+        .arg("call")
+        .arg(plugin("hostile/loops_for_ever.c", &[]))
+        .args(["result() -> i32", "--policy"])
+        .arg(patient)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("run lazaret");
+    let wait_for = |wanted: &dyn Fn() -> bool| {
+        let began = Instant::now();
+        while !wanted() {
+            assert!(began.elapsed() < Duration::from_secs(20), "waited in vain");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    };
+    wait_for(&|| !cells_of(host.id()).is_empty());
+    let cell = cells_of(host.id())[0];
+    host.kill().expect("SIGKILL");
+    host.wait().expect("wait");
+    wait_for(&|| {
+        // Gone, or a zombie that whoever inherited it has yet to reap.
+        let stat = fs::read_to_string(format!("/proc/{cell}/stat")).unwrap_or_default();
+        stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
+    });
+}
+
+#[test]
+fn the_cell_program_alone_says_who_starts_it() {
+    let output = Command::new(crate::support::CELL).stdin(Stdio::null()).output().expect("run");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is started by lazaret"));
+}
+
+/// What is linked into a child stays small: nothing that parses TOML, JSON, ELF or signatures.
+#[test]
+fn the_cell_links_no_parser() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "-e", "normal", "-p", "lazaret-cell", "--prefix", "none", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .expect("run cargo");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).expect("UTF-8");
+    for parser in ["toml", "serde_json", "goblin", "ring", "seccompiler", "clap", "tracing"] {
+        assert!(!tree.lines().any(|line| line.split(' ').next() == Some(parser)), "{parser} is linked:\n{tree}");
+    }
+}

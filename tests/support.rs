@@ -1,0 +1,133 @@
+//! What the tests share: building plugins, hosts and policies, and running the program.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Mutex, OnceLock};
+
+use lazaret::{Cell, Error, Host, Loaded, Opened, Outcome, Ready, Signature, Value};
+
+/// The programs under test.
+pub(crate) const LAZARET: &str = env!("CARGO_BIN_EXE_lazaret");
+pub(crate) const CELL: &str = env!("CARGO_BIN_EXE_lazaret-cell");
+
+/// A directory of this run, for what the tests build and write.
+pub(crate) fn scratch() -> &'static Path {
+    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("run-{}", std::process::id()));
+        fs::create_dir_all(&path).expect("a directory for the tests");
+        path
+    })
+}
+
+/// An empty directory of its own.
+pub(crate) fn directory(name: &str) -> PathBuf {
+    let path = scratch().join(name);
+    fs::create_dir_all(&path).expect("a directory for a test");
+    path
+}
+
+/// Where the sources of test plugins lie.
+pub(crate) fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/plugins").join(name)
+}
+
+/// Builds a plugin from `tests/plugins`, once for each set of flags.
+pub(crate) fn plugin(name: &str, flags: &[&str]) -> PathBuf {
+    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
+    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let built = built.get_or_insert_default();
+    let key = format!("{name} {}", flags.join(" "));
+    if let Some(path) = built.get(&key) {
+        return path.clone();
+    }
+    let stem = Path::new(name).file_stem().expect("a name").to_string_lossy().into_owned();
+    let path = scratch().join(format!("{stem}-{}.so", built.len()));
+    let mut command = match Path::new(name).extension().and_then(OsStr::to_str) {
+        Some("c") => compiler("cc", &["-shared", "-fPIC", "-O1", "-g0", "-pthread"]),
+        Some("cpp") => compiler("c++", &["-shared", "-fPIC", "-O1", "-std=c++17", "-pthread"]),
+        Some("rs") => compiler("rustc", &["--edition=2024", "--crate-type=cdylib", "-O"]),
+        _ => panic!("no compiler for {name}"),
+    };
+    command.args(flags).arg(source(name)).arg("-o").arg(&path);
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/setup"));
+    assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    built.insert(key, path.clone());
+    path
+}
+
+fn compiler(name: &str, flags: &[&str]) -> Command {
+    let mut command = Command::new(name);
+    command.args(flags);
+    command
+}
+
+/// A host with the cell program under test.
+pub(crate) fn host() -> Host {
+    Host::with_cell_program(Path::new(CELL)).expect("a host")
+}
+
+/// Writes a policy and returns its path.
+pub(crate) fn policy_file(name: &str, text: &str) -> PathBuf {
+    let path = directory("policies").join(format!("{name}.toml"));
+    fs::write(&path, text).expect("write a policy");
+    path
+}
+
+/// Loads a plugin under a policy.
+pub(crate) fn load(plugin: &Path, policy: &str) -> Result<Loaded, Error> {
+    let host = host();
+    let policy = host.policy(policy)?;
+    host.load(Opened::open(plugin)?, policy)
+}
+
+/// Loads a plugin under `builtin:compute`.
+pub(crate) fn compute(plugin: &Path) -> Cell<Ready> {
+    load(plugin, "builtin:compute").unwrap_or_else(|error| panic!("{}: {error:?}", plugin.display())).cell
+}
+
+/// Calls a function in a ready cell.
+pub(crate) fn call(cell: &mut Cell<Ready>, signature: &str, arguments: &[Value]) -> Outcome {
+    let signature = Signature::parse(signature).expect("a valid signature");
+    match cell.bind(&signature) {
+        Ok(function) => cell.call(&function, arguments),
+        Err(outcome) => outcome,
+    }
+}
+
+/// What a call returned, which it must have.
+#[track_caller]
+pub(crate) fn returned(outcome: Outcome) -> Value {
+    match outcome {
+        Outcome::Returned(returned) => returned.result,
+        other => panic!("not returned: {other:?}"),
+    }
+}
+
+/// Bytes as a value.
+pub(crate) fn bytes(bytes: &[u8]) -> Value {
+    Value::Bytes(bytes.to_vec())
+}
+
+/// Runs the program.
+pub(crate) fn lazaret<I: AsRef<OsStr>>(words: impl IntoIterator<Item = I>) -> Output {
+    Command::new(LAZARET).args(words).output().expect("run lazaret")
+}
+
+/// What the program wrote, as text.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the program writes UTF-8")
+}
+
+/// A shared library of the distribution.
+pub(crate) fn library(name: &str) -> PathBuf {
+    let directories = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib"];
+    directories
+        .iter()
+        .map(|directory| Path::new(directory).join(name))
+        .find(|path| path.exists())
+        .unwrap_or_else(|| panic!("{name} is not installed; run tests/setup"))
+}
