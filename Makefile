@@ -1,0 +1,33 @@
+# The two commands that people run, and what CI runs besides. Each does its own set-up.
+
+CARGO ?= cargo
+
+.PHONY: demo test check bench fuzz
+
+# Audits and calls a real library of this machine, then a hostile plugin.
+demo:
+	tests/setup cc
+	$(CARGO) build --release --locked --bins
+	target/release/lazaret demo
+
+# All tests: one program over tests/, and the unit tests beside the code.
+test:
+	tests/setup cc c++ ssh-keygen readelf zlib
+	$(CARGO) test --workspace --locked
+
+# What a change must pass before it lands.
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked
+	$(MAKE) test
+
+# Speed, each against its floor in the same run.
+bench:
+	tests/setup cc readelf zlib
+	$(CARGO) bench --locked --bench speed
+
+# Ten minutes for each fuzz target. Needs cargo-fuzz and a nightly compiler.
+fuzz:
+	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
+		cargo +nightly fuzz run $$target -- -max_total_time=600 || exit 1; done
