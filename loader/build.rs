@@ -1,4 +1,5 @@
 //! Builds the hostile plugin that `lazaret demo` shows off, and puts it into the program. It is never run outside of a cell.
+#![expect(clippy::disallowed_methods, reason = "a build script is told where to write by its environment")]
 
 use std::env;
 use std::path::PathBuf;

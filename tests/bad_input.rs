@@ -217,7 +217,8 @@ fn an_import_that_the_policy_denies_is_refused_before_anything_is_mapped() {
         "no-sockets",
         "lazaret = 1\nname = \"no-sockets\"\nextends = \"builtin:compute\"\n[elf]\nimports.deny = [\"connect\"]\n",
     );
-    let words = ["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--policy", policy.to_str().expect("UTF-8")];
+    let words =
+        ["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--policy", policy.to_str().expect("UTF-8")];
     let errors = refused(&words, 1, "E-AUDIT");
     assert!(errors.contains("IMPORT-DENIED") && errors.contains("connect"), "{errors}");
 }

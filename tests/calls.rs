@@ -2,19 +2,25 @@
 
 use lazaret::{CallRefusal, Outcome, Output, Value};
 
-use crate::support::{bytes, call, compute, plugin, returned};
+use crate::support::{bytes, call, compute, load, plugin, policy_file, returned};
 
 #[test]
 fn every_scalar_comes_back_as_it_went_in() {
     let mut cell = compute(&plugin("good/types.c", &[]));
-    let unsigned = [("u8", u64::from(u8::MAX)), ("u16", u64::from(u16::MAX)), ("u32", u64::from(u32::MAX)), ("u64", u64::MAX)];
+    let unsigned =
+        [("u8", u64::from(u8::MAX)), ("u16", u64::from(u16::MAX)), ("u32", u64::from(u32::MAX)), ("u64", u64::MAX)];
     for (ty, most) in unsigned {
         for number in [0, 1, most] {
             let signature = format!("{ty}(x: {ty}) -> {ty}");
-            assert_eq!(returned(call(&mut cell, &signature, &[Value::Unsigned(number)])), Value::Unsigned(number), "{ty}");
+            assert_eq!(
+                returned(call(&mut cell, &signature, &[Value::Unsigned(number)])),
+                Value::Unsigned(number),
+                "{ty}"
+            );
         }
     }
-    let signed = [("i8", i64::from(i8::MIN)), ("i16", i64::from(i16::MIN)), ("i32", i64::from(i32::MIN)), ("i64", i64::MIN)];
+    let signed =
+        [("i8", i64::from(i8::MIN)), ("i16", i64::from(i16::MIN)), ("i32", i64::from(i32::MIN)), ("i64", i64::MIN)];
     for (ty, least) in signed {
         for number in [least, -1, 0, -(least + 1)] {
             let signature = format!("{ty}(x: {ty}) -> {ty}");
@@ -55,7 +61,8 @@ fn strings_and_buffers_cross_both_ways() {
     let sum = "sum(numbers: in [i32; count], count: u64) -> i32";
     assert_eq!(returned(call(&mut cell, sum, &[bytes(&numbers), Value::Length])), Value::Signed(98));
     assert_eq!(returned(call(&mut cell, sum, &[bytes(&numbers), Value::Unsigned(2)])), Value::Signed(-2), "a prefix");
-    let outcome = call(&mut cell, "reverse(text: inout [u8; length], length: u32)", &[bytes(b"stressed"), Value::Length]);
+    let outcome =
+        call(&mut cell, "reverse(text: inout [u8; length], length: u32)", &[bytes(b"stressed"), Value::Length]);
     let Outcome::Returned(back) = outcome else { panic!("{outcome:?}") };
     assert_eq!(back.outputs, [("text".to_owned(), Output::Bytes(b"desserts".to_vec()))]);
     let squares = "squares(into: out [f64; count], count: u32, written: out u32) -> i32";
@@ -87,10 +94,26 @@ fn arguments_that_do_not_fit_are_refused_before_the_cell_hears_of_them() {
         ("u8(x: u8) -> u8", &[Value::Unsigned(256)], "argument `x`: the number does not fit into `u8`"),
         ("u8(x: u8) -> u8", &[Value::Signed(-1)], "argument `x`: the number does not fit into `u8`"),
         ("u8(x: u8) -> u8", &[Value::Float(1.0)], "argument `x`: takes a number (`u8`)"),
-        ("greet(name: cstr) -> cstr", &[Value::Bytes(vec![b'a', 0, b'b'])], "argument `name`: a `cstr` cannot contain a zero byte"),
-        (sum, &[Value::Bytes(vec![1, 2, 3]), Value::Length], "argument `numbers`: the bytes are not a whole number of `i32`"),
-        (sum, &[Value::Bytes(vec![0; 8]), Value::Unsigned(3)], "argument `numbers`: has 2 elements, fewer than its length says (3)"),
-        (sum, &[Value::Bytes(vec![0; 2 << 20]), Value::Length], "argument `numbers`: the arguments exceed the message size of 1048576 bytes"),
+        (
+            "greet(name: cstr) -> cstr",
+            &[Value::Bytes(vec![b'a', 0, b'b'])],
+            "argument `name`: a `cstr` cannot contain a zero byte",
+        ),
+        (
+            sum,
+            &[Value::Bytes(vec![1, 2, 3]), Value::Length],
+            "argument `numbers`: the bytes are not a whole number of `i32`",
+        ),
+        (
+            sum,
+            &[Value::Bytes(vec![0; 8]), Value::Unsigned(3)],
+            "argument `numbers`: has 2 elements, fewer than its length says (3)",
+        ),
+        (
+            sum,
+            &[Value::Bytes(vec![0; 2 << 20]), Value::Length],
+            "argument `numbers`: the arguments exceed the message size of 1048576 bytes",
+        ),
     ];
     for (signature, arguments, message) in mistakes {
         match call(&mut cell, signature, arguments) {
@@ -148,7 +171,21 @@ fn rust_has_its_standard_library() {
     let sum = "sum_in_threads(count: u32) -> u64";
     assert_eq!(returned(call(&mut cell, sum, &[Value::Unsigned(5)])), Value::Unsigned(10));
     assert_eq!(returned(call(&mut cell, "catches_a_panic() -> u32", &[])), Value::Unsigned(1));
-    let Outcome::Crashed(crash) = call(&mut cell, "panics()", &[]) else { panic!("crashed") };
+}
+
+#[test]
+fn a_rust_panic_that_nobody_catches_ends_the_cell() {
+    // On its way out the Rust runtime looks for files to print a backtrace from. `compute` refuses that call; where the
+    // policy permits it, Landlock answers and the runtime goes on to abort.
+    let path = plugin("good/std.rs", &[]);
+    let Outcome::Violated(violation) = call(&mut compute(&path), "panics()", &[]) else { panic!("violated") };
+    assert_eq!(violation.act, "getcwd");
+    let text = "lazaret = 1\nname = \"backtrace\"\n[trust]\nunsigned = true\n[elf]\n\
+                needed = [\"libc.so.6\", \"libgcc_s.so.1\", \"ld-linux-x86-64.so.2\", \"ld-linux-aarch64.so.1\"]\n\
+                [syscalls]\nallow = [\"@compute\", \"@threads\", \"@files-read\"]\n";
+    let policy = policy_file("backtrace", text);
+    let mut loaded = load(&path, policy.to_str().expect("UTF-8")).expect("load");
+    let Outcome::Crashed(crash) = call(&mut loaded.cell, "panics()", &[]) else { panic!("crashed") };
     assert_eq!(crash.name, "SIGABRT");
 }
 

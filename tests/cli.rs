@@ -89,11 +89,12 @@ fn json_says_why_something_was_refused() {
 fn a_violation_reads_like_a_compiler_error() {
     let plugin = plugin("hostile/connects.c", &[]);
     let lenient = policy_file("import-sockets", SOCKETS);
-    let words = ["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--policy", lenient.to_str().expect("UTF-8")];
+    let words =
+        ["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--policy", lenient.to_str().expect("UTF-8")];
     let output = lazaret(words);
     let errors = text(&output.stderr);
     assert_eq!(output.status.code(), Some(4), "{errors}");
-    for part in ["violation[V-SYSCALL]", "`socket`", "seccomp", "`result`", "syscalls.allow", "@network-client"] {
+    for part in ["violation[V-SYSCALL]", "`socket`", "seccomp", "`result`", "syscalls.allow", "@sockets"] {
         assert!(errors.contains(part), "{part} is missing:\n{errors}");
     }
 }

@@ -95,8 +95,7 @@ fn a_granted_directory_is_written_and_a_read_only_one_is_not() {
 fn a_file_cannot_grow_past_its_limit() {
     let writable = directory("size-granted");
     fs::set_permissions(&writable, fs::Permissions::from_mode(0o777)).expect("permissions");
-    let grants =
-        format!("[files]\nwrite = [\"{}\"]\n[limits]\nfile-size = \"1 KiB\"\n", writable.display());
+    let grants = format!("[files]\nwrite = [\"{}\"]\n[limits]\nfile-size = \"1 KiB\"\n", writable.display());
     let policy = policy("size", &grants, "\"@files-read\", \"@files-write\"");
     let file = writable.join("new");
     let arguments = [path(&file), bytes(&[b'x'; 4096]), Value::Length];
@@ -123,7 +122,9 @@ fn landlock_alone_refuses_a_port_that_is_not_granted() {
 fn seccomp_alone_refuses_a_socket_for_a_granted_port() {
     let policy = policy("seccomp-port", "[network]\nconnect = [\"tcp:443\"]\n", "\"@threads\"");
     match attempt(&policy, CONNECT, &[Value::Unsigned(443)]) {
-        Outcome::Violated(violation) => assert_eq!((violation.layer, violation.act.as_str()), (Layer::Seccomp, "socket")),
+        Outcome::Violated(violation) => {
+            assert_eq!((violation.layer, violation.act.as_str()), (Layer::Seccomp, "socket"))
+        }
         other => panic!("{other:?}"),
     }
 }

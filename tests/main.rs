@@ -1,5 +1,6 @@
 //! Everything that Lazaret promises, tried on real files: plugins that the tests build, libraries of the distribution, and
 //! the programs as a user runs them.
+#![expect(clippy::disallowed_methods, reason = "the tests build plugins and run the programs")]
 
 mod bad_input;
 mod calls;

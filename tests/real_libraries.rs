@@ -34,14 +34,22 @@ fn the_structural_rules_accept_the_libraries_of_the_distribution() {
         .iter()
         .flat_map(|path| {
             let audit = inspect(&Opened::open(path).expect("open"), &policy);
-            let refused = audit.report.findings.into_iter().filter(|finding| {
-                finding.severity == lazaret::audit::Severity::Refuse && finding.rule.is_none()
-            });
+            let refused = audit
+                .report
+                .findings
+                .into_iter()
+                .filter(|finding| finding.severity == lazaret::audit::Severity::Refuse && finding.rule.is_none());
             refused.map(|finding| format!("{}: {}: {}", path.display(), finding.code, finding.what)).collect::<Vec<_>>()
         })
         .collect();
     // Files that an old patchelf rewrote have their tables in writable memory; a distribution has a few of them at most.
-    assert!(structural.len() * 100 <= paths.len(), "{} of {}:\n{}", structural.len(), paths.len(), structural.join("\n"));
+    assert!(
+        structural.len() * 100 <= paths.len(),
+        "{} of {}:\n{}",
+        structural.len(),
+        paths.len(),
+        structural.join("\n")
+    );
 }
 
 #[test]

@@ -64,7 +64,9 @@ fn name_of(pid: u32) -> String {
 fn cells_of(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc").expect("/proc") {
-        let Some(pid) = entry.expect("an entry").file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(pid) = entry.expect("an entry").file_name().to_str().and_then(|name| name.parse().ok()) else {
+            continue;
+        };
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         if fields.split_whitespace().nth(1) == Some(&parent.to_string()) {
@@ -147,7 +149,18 @@ fn the_cell_program_alone_says_who_starts_it() {
 fn the_cell_links_no_parser() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let output = Command::new(env!("CARGO"))
-        .args(["tree", "--locked", "--offline", "-e", "normal", "-p", "lazaret-cell", "--prefix", "none", "--manifest-path"])
+        .args([
+            "tree",
+            "--locked",
+            "--offline",
+            "-e",
+            "normal",
+            "-p",
+            "lazaret-cell",
+            "--prefix",
+            "none",
+            "--manifest-path",
+        ])
         .arg(manifest)
         .output()
         .expect("run cargo");

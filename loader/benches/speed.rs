@@ -1,6 +1,11 @@
 //! Speed against floors: what the same work costs without confinement, measured in the same run, in turns. Prints a table
 //! of medians and ratios. `cargo bench --bench speed`.
-#![expect(clippy::disallowed_methods, clippy::print_stdout, missing_docs, reason = "a program that measures and prints")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    missing_docs,
+    reason = "a program that measures and prints"
+)]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -140,7 +145,9 @@ fn verify_and_audit(host: &Host, policy: &Arc<Policy>, rounds: usize) -> Row {
         },
         || time(|| drop(black_box(ring::digest::digest(&ring::digest::SHA256, &bytes)))),
     );
-    Row { what: "verify + audit, ≥ 10 MiB", against: "SHA-256 of the same bytes (ring)", ours, floor, goal: "≤ 1.25×" }
+    Row {
+        what: "verify + audit, ≥ 10 MiB", against: "SHA-256 of the same bytes (ring)", ours, floor, goal: "≤ 1.25×"
+    }
 }
 
 fn audit_alone(policy: &Arc<Policy>, rounds: usize) -> Row {

@@ -249,8 +249,7 @@ impl Cell<Confined> {
     pub(crate) fn spawn(load: Load, program: &Path) -> Result<Self, CellError> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
-        let (region, descriptors) =
-            HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
+        let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
         let start = Start {
             plan: load.plan.clone(),

@@ -77,8 +77,10 @@ impl Audit {
 
     fn refused(&self) -> impl Iterator<Item = (Option<&LibraryAudit>, &Finding)> {
         let own = self.report.findings.iter().map(|finding| (None, finding));
-        let libraries =
-            self.libraries.iter().flat_map(|library| library.findings.iter().map(move |finding| (Some(library), finding)));
+        let libraries = self
+            .libraries
+            .iter()
+            .flat_map(|library| library.findings.iter().map(move |finding| (Some(library), finding)));
         own.chain(libraries).filter(|(_, finding)| finding.severity == Severity::Refuse)
     }
 
@@ -245,7 +247,8 @@ impl Closure<'_> {
         }
         let refuse = |code, what| Finding::new(code, Severity::Refuse, what).decided_by(Some(listed.origin.clone()));
         if self.audits.len() >= LIBRARY_LIMIT {
-            self.missing.push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
+            self.missing
+                .push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
             return;
         }
         let Some(path) = find(name) else {

@@ -3,8 +3,8 @@
 use lazaret_policy::{Diagnostics, Missing};
 use thiserror::Error;
 
-use crate::closure::Audit;
 use crate::cell::CellError;
+use crate::closure::Audit;
 use crate::open::OpenError;
 use crate::trust::TrustError;
 

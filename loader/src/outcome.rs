@@ -19,7 +19,7 @@ pub enum Outcome {
     /// The function returned.
     Returned(Returned),
     /// The plugin tried what its policy does not permit, and was stopped.
-    Violated(Violation),
+    Violated(Box<Violation>),
     /// A fault or an abort.
     Crashed(Crash),
     /// It left the process.
@@ -166,7 +166,9 @@ impl fmt::Display for CallRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Argument(error) => error.fmt(f),
-            Self::NoFunction { name, .. } => write!(f, "the plugin exports no function `{}`", crate::audit::escape(name)),
+            Self::NoFunction { name, .. } => {
+                write!(f, "the plugin exports no function `{}`", crate::audit::escape(name))
+            }
             Self::CellGone => f.write_str("the cell is gone"),
             Self::OtherCell => f.write_str("the function was bound in another cell"),
             Self::TooLong => f.write_str("the returned string does not fit into a message"),
@@ -199,25 +201,23 @@ impl Symbols<'_> {
 pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Outcome {
     let noted = |kind| incident.as_ref().filter(|incident| incident.kind == kind);
     match exit {
-        Exit::Signal(libc_signal::SYS) => Outcome::Violated(refused_call(noted(IncidentKind::Syscall), symbols, policy)),
-        Exit::Signal(libc_signal::XFSZ) => Outcome::Violated(Violation {
+        Exit::Signal(libc_signal::SYS) => refused_call(noted(IncidentKind::Syscall), symbols, policy),
+        Exit::Signal(libc_signal::XFSZ) => Outcome::Violated(Box::new(Violation {
             layer: Layer::Limits,
             act: "write".into(),
             arguments: Vec::new(),
             place: None,
             advice: None,
             claim: false,
-        }),
+        })),
         Exit::Signal(libc_signal::XCPU) => Outcome::TimedOut { limit: TimeLimit::Processor },
         Exit::Signal(signal) => match noted(IncidentKind::Syscall) {
             // The handler itself came to grief, on a stack the plugin chose, after it had noted a refused call.
-            Some(incident) => Outcome::Violated(refused_call(Some(incident), symbols, policy)),
+            Some(incident) => refused_call(Some(incident), symbols, policy),
             None => crashed(signal, noted(IncidentKind::Fault), symbols),
         },
         Exit::Status(status) => match noted(IncidentKind::Abort) {
-            Some(incident) if status == 128 + libc_signal::ABRT => {
-                crashed(libc_signal::ABRT, Some(incident), symbols)
-            }
+            Some(incident) if status == 128 + libc_signal::ABRT => crashed(libc_signal::ABRT, Some(incident), symbols),
             _ => Outcome::Exited { status },
         },
     }
@@ -238,27 +238,24 @@ fn crashed(signal: i32, incident: Option<&Incident>, symbols: &Symbols<'_>) -> O
     }
 }
 
-fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Violation {
-    let Some(incident) = incident else {
-        return Violation {
-            layer: Layer::Seccomp,
-            act: "?".into(),
-            arguments: Vec::new(),
-            place: None,
-            advice: None,
-            claim: false,
-        };
-    };
-    let advice = policy.syscall_advice(incident.syscall, Arch::NATIVE);
-    Violation {
+fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Outcome {
+    let mut violation = Violation {
         layer: Layer::Seccomp,
-        act: lazaret_policy::syscall_name(Arch::NATIVE, incident.syscall)
-            .map_or_else(|| format!("system call {}", incident.syscall), str::to_owned),
-        arguments: incident.arguments.to_vec(),
-        place: symbols.of(incident),
-        advice: Some(advice),
-        claim: true,
+        act: "?".into(),
+        arguments: Vec::new(),
+        place: None,
+        advice: None,
+        claim: false,
+    };
+    if let Some(incident) = incident {
+        violation.act = lazaret_policy::syscall_name(Arch::NATIVE, incident.syscall)
+            .map_or_else(|| format!("system call {}", incident.syscall), str::to_owned);
+        violation.arguments = incident.arguments.to_vec();
+        violation.place = symbols.of(incident);
+        violation.advice = Some(policy.syscall_advice(incident.syscall, Arch::NATIVE));
+        violation.claim = true;
     }
+    Outcome::Violated(Box::new(violation))
 }
 
 /// Signal numbers, the same on both architectures (signal(7)).

@@ -69,12 +69,12 @@ impl Process {
 
     fn reap(&mut self, options: WaitIdOptions) -> Option<Exit> {
         if self.exit.is_none() {
-            let waited = rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options));
+            let waited =
+                rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), options));
             self.exit = match waited {
-                Ok(Some(status)) => status
-                    .exit_status()
-                    .map(Exit::Status)
-                    .or_else(|| status.terminating_signal().map(Exit::Signal)),
+                Ok(Some(status)) => {
+                    status.exit_status().map(Exit::Status).or_else(|| status.terminating_signal().map(Exit::Signal))
+                }
                 Ok(None) => None,
                 // Somebody else in this host waits for every child and took the status; the process is gone.
                 Err(_) => Some(Exit::Signal(0)),

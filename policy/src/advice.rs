@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 
@@ -12,6 +13,16 @@ use crate::narrow::DEFAULTS;
 use crate::policy::{Policy, Request};
 use crate::profiles::{PREFIX, builtin, builtin_names};
 use crate::rules::Origin;
+
+/// What each shipped policy grants: a report names the one to extend, and may ask for many calls.
+static SHIPPED: LazyLock<Vec<(&str, BTreeSet<String>)>> = LazyLock::new(|| {
+    let granted = |name| {
+        let request = Request::new(builtin(name)?.clone());
+        let policy = Policy::resolve(&request, |_, _| Err("shipped policies stand alone".to_owned())).ok()?;
+        Some((name, policy.outermost))
+    };
+    builtin_names().filter_map(granted).collect()
+});
 
 /// What a policy says about one syscall, and how to make it say something else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -104,11 +115,7 @@ impl Policy {
         } else {
             format!("{outer}, which is extended, does not grant it: it must say so first")
         };
-        let granting = builtin_names().find(|name| {
-            let request = builtin(name).cloned().map(Request::new);
-            let policy = request.map(|request| Self::resolve(&request, |_, _| Err(String::new())));
-            policy.and_then(Result::ok).is_some_and(|policy| policy.outermost.contains(call))
-        });
+        let granting = SHIPPED.iter().find(|(_, calls)| calls.contains(call)).map(|(name, _)| *name);
         Some(match granting {
             Some(name) => format!("{place}; {PREFIX}{name} grants it"),
             None => format!("{place}; no shipped policy grants it, so write one without `extends`"),

@@ -62,11 +62,16 @@ impl Phases {
             }
             merge(phase.answers.entry(*errno).or_default(), [(name.clone(), when.clone())]);
         }
+        // The allow list lets answered calls through to their answer. A call that mapping really makes is let through for
+        // the arguments that mapping needs and for no others, or the load phase would do what it is only to answer.
         for (name, (_, when)) in load_answers.iter().chain(&answered) {
-            merge(&mut load.allow, [(name.clone(), when.clone())]);
+            if !loading.contains_key(name) {
+                merge(&mut load.allow, [(name.clone(), when.clone())]);
+            }
         }
         for (name, (_, when)) in &answered {
-            merge(&mut call.allow, [(name.clone(), when.clone())]);
+            let when = loading.get(name).map_or_else(|| when.clone(), |real| when.and(&during_load(name, real)));
+            merge(&mut call.allow, [(name.clone(), when)]);
         }
         Self { load, call }
     }

@@ -313,9 +313,14 @@ fn only_go_signals_its_own_threads() {
 #[test]
 fn a_probe_gets_the_answer_its_runtime_expects() {
     let cell = Cell::of(&profile("compute"), Arch::X86_64);
-    for (call, errno) in [("clone3", 38), ("statx", 38), ("ioctl", 25), ("newfstatat", 13), ("prctl", 22)] {
+    for (call, errno) in [("clone3", 38), ("statx", 38), ("ioctl", 25), ("newfstatat", 13)] {
         assert_eq!(cell.calling(call, &[]), ERRNO | errno, "{call}");
     }
+    let [set_name, set_death_signal] = [15, 1];
+    assert_eq!(cell.loading("prctl", &[set_name]), ALLOW);
+    assert_eq!(cell.calling("prctl", &[set_name]), ERRNO | 22);
+    assert_eq!(cell.loading("prctl", &[set_death_signal]), TRAP, "an answer later is no permission now");
+    assert_eq!(cell.calling("prctl", &[set_death_signal]), TRAP);
     assert_eq!(cell.loading("newfstatat", &[]), ALLOW, "while mapping it is real");
     let go = Cell::of(&profile("go"), Arch::X86_64);
     assert_eq!(go.calling("openat", &[]), ERRNO | 13);

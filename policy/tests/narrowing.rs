@@ -57,14 +57,13 @@ fn no_pair_of_shipped_policies_grants_more_than_either() {
                 for limit in Limit::ALL {
                     assert!(both.limit(limit).value <= one.limit(limit).value, "{below} under {above}: {limit:?}");
                 }
-                for number in 0..600 {
-                    let allowed = |policy: &Policy| policy.syscall_advice(number, Arch::X86_64).granted;
-                    if allowed(one) == Allowance::No {
-                        assert_eq!(allowed(&both), Allowance::No, "{below} under {above}: {number}");
-                    }
-                    if allowed(&both) == Allowance::Always {
-                        assert_eq!(allowed(one), Allowance::Always, "{below} under {above}: {number}");
-                    }
+                // Each line is a call by itself, or a call and when; a call by itself is allowed whatever its arguments.
+                let lines = |policy: &Policy| grants(policy, "syscalls.allow").into_iter().collect::<BTreeSet<_>>();
+                let call = |line: &String| line.split(' ').next().map(str::to_owned);
+                let (wide, narrow) = (lines(one), lines(&both));
+                for line in &narrow {
+                    assert!(wide.iter().any(|other| call(other) == call(line)), "{below} under {above}: {line}");
+                    assert!(line.contains(' ') || wide.contains(line), "{below} under {above}: {line}");
                 }
                 let plan = both.plan(&kernel, &variables).expect("plans").plan.landlock.expect("enforced");
                 let wide = one.plan(&kernel, &variables).expect("plans").plan.landlock.expect("enforced");
@@ -81,7 +80,8 @@ fn no_pair_of_shipped_policies_grants_more_than_either() {
                     policy.elf().imports_deny.iter().map(|one| one.value.clone()).collect::<BTreeSet<_>>()
                 };
                 assert!(denied(one).is_subset(&denied(&both)));
-                assert!(one.elf().direct_syscalls.is_none() || both.elf().direct_syscalls.is_some());
+                let written = one.elf().direct_syscalls.as_ref().is_some_and(|origin| origin.line > 0);
+                assert!(!written || both.elf().direct_syscalls.is_some());
             }
             let again = Request {
                 policy: builtin(below).expect("shipped").clone(),
@@ -138,11 +138,11 @@ fn a_cap_on_reading_reaches_what_may_be_written() {
 
 #[test]
 fn groups_and_names_of_syscalls_meet_call_by_call() {
-    let policy = extend("[syscalls]\nallow = [\"@compute\"]\n", "[syscalls]\nallow = [\"futex\", \"openat\"]\n");
-    assert_eq!(grants(&policy, "syscalls.allow"), ["futex"]);
+    let policy = extend("[syscalls]\nallow = [\"@compute\"]\n", "[syscalls]\nallow = [\"getpid\", \"openat\"]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), ["getpid"]);
     assert!(warnings(&policy).contains(&(Code::NoEffect, 5)), "openat is not in @compute");
-    let policy = extend("[syscalls]\nallow = [\"futex\"]\n", "[syscalls]\nallow = [\"@compute\"]\n");
-    assert_eq!(grants(&policy, "syscalls.allow"), ["futex"]);
+    let policy = extend("[syscalls]\nallow = [\"getpid\"]\n", "[syscalls]\nallow = [\"@compute\"]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), ["getpid"]);
 }
 
 #[test]

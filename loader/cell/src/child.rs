@@ -43,8 +43,7 @@ fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
     let rules = plan.landlock.as_ref().map_or(&[][..], |landlock| &landlock.paths);
     let paths = each(Step::Paths, rules, confine::open_path)?;
     // Mapped for as long as the process lives: the signal handlers write into it.
-    let region: &'static CellRegion =
-        Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
+    let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
     drop(halves);
 
     at(Step::Limits, confine::limits(&plan.limits))?;
@@ -99,11 +98,7 @@ fn at<T>(step: Step, result: Result<T, impl Into<NotConfined>>) -> Result<T, Fai
     result.map_err(|error| failure(step, error.into().0, 0))
 }
 
-fn each<T, U>(
-    step: Step,
-    items: &[T],
-    act: impl Fn(&T) -> Result<U, NotConfined>,
-) -> Result<Vec<U>, Failure> {
+fn each<T, U>(step: Step, items: &[T], act: impl Fn(&T) -> Result<U, NotConfined>) -> Result<Vec<U>, Failure> {
     let act = |(index, item)| act(item).map_err(|NotConfined(errno)| failure(step, errno, index));
     items.iter().enumerate().map(act).collect()
 }
@@ -111,17 +106,11 @@ fn each<T, U>(
 /// Receives the one message that starts a cell.
 fn receive(control: BorrowedFd<'_>) -> Result<(Start, Vec<OwnedFd>), Failure> {
     let mut message = vec![0; wire::CONTROL_LIMIT];
-    let mut space =
-        vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(wire::DESCRIPTOR_LIMIT))];
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(wire::DESCRIPTOR_LIMIT))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let received = at(
         Step::Receive,
-        rustix::net::recvmsg(
-            control,
-            &mut [IoSliceMut::new(&mut message)],
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        ),
+        rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut message)], &mut ancillary, RecvFlags::CMSG_CLOEXEC),
     )?;
     let mut descriptors = Vec::new();
     for part in ancillary.drain() {
@@ -156,13 +145,7 @@ fn proceed(control: BorrowedFd<'_>) -> Result<(), Failure> {
 }
 
 /// Tells the host, through the region, why mapping failed, and ends.
-fn not_mapped(
-    region: &CellRegion,
-    sequence: u32,
-    step: Step,
-    index: usize,
-    message: &str,
-) -> Result<Never, Failure> {
+fn not_mapped(region: &CellRegion, sequence: u32, step: Step, index: usize, message: &str) -> Result<Never, Failure> {
     let mut payload = failure(step, 0, index).to_bytes();
     payload.extend(message.bytes().take(1024));
     let length = region.write(0, &payload).map_or(0, |()| payload.len() as u32);

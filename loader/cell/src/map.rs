@@ -75,8 +75,7 @@ fn place_of(path: &str) -> Place {
         let code = headers.iter().filter(|header| header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_X != 0);
         let starts = code.clone().map(|header| bias.wrapping_add(header.p_vaddr as usize));
         let ends = code.map(|header| bias.wrapping_add((header.p_vaddr.wrapping_add(header.p_memsz)) as usize));
-        search.place =
-            Place { bias, code_start: starts.min().unwrap_or(0), code_end: ends.max().unwrap_or(0) };
+        search.place = Place { bias, code_start: starts.min().unwrap_or(0), code_end: ends.max().unwrap_or(0) };
         1
     }
 

@@ -171,10 +171,7 @@ impl HostRegion {
         rustix::io::pwrite(&replies, &first.wrapping_sub(1).to_ne_bytes(), (PAGE + word::SEQUENCE) as u64)?;
         seal(&replies, SealFlags::empty())?;
         let answer = Mapping::shared(replies.as_fd(), size, false)?;
-        let region = Self {
-            requests: Half { mapping, message },
-            replies: Half { mapping: answer, message },
-        };
+        let region = Self { requests: Half { mapping, message }, replies: Half { mapping: answer, message } };
         Ok((region, Descriptors { requests, replies }))
     }
 
@@ -384,12 +381,10 @@ mod tests {
         host.write(3, b"hello").expect("fits");
         host.publish(8, Operation::Call, 2, 8);
         let request = cell.next(7);
-        assert_eq!((request.sequence, request.operation, request.function, request.length), (
-            8,
-            Some(Operation::Call),
-            2,
-            8
-        ));
+        assert_eq!(
+            (request.sequence, request.operation, request.function, request.length),
+            (8, Some(Operation::Call), 2, 8)
+        );
         let mut bytes = [0; 5];
         cell.read(3, &mut bytes).expect("inside");
         assert_eq!(&bytes, b"hello");

@@ -38,8 +38,8 @@ impl Sealed {
     /// # Errors
     /// [`CopyError`].
     pub fn copy_of(file: &File, limit: u64) -> Result<Self, CopyError> {
-        let fd = memfd_create("lazaret-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)
-            .map_err(io::Error::from)?;
+        let fd =
+            memfd_create("lazaret-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).map_err(io::Error::from)?;
         let mut copy = File::from(fd);
         let copied = io::copy(&mut file.take(limit.saturating_add(1)), &mut copy)?;
         if copied > limit {

@@ -56,8 +56,8 @@ const DF_1_PIE: u64 = 0x0800_0000;
 
 /// Tags that may stand once, beside those with a constant above: what linkers write for every target.
 const KNOWN: [u64; 5] = [
-    3, // DT_PLTGOT
-    16, // DT_SYMBOLIC
+    3,           // DT_PLTGOT
+    16,          // DT_SYMBOLIC
     0x6fff_fdf8, // DT_CHECKSUM
     0x6fff_fef6, // DT_TLSDESC_PLT
     0x6fff_fef7, // DT_TLSDESC_GOT
@@ -131,7 +131,8 @@ pub(super) fn read(image: &Image<'_>, arch: Arch, findings: &mut Findings) -> Re
         }
     }
     if !ended {
-        return Err(findings.stop(Code::DynamicEnd, || "the dynamic array has no `DT_NULL`: loaders read on after it".to_owned()));
+        return Err(findings
+            .stop(Code::DynamicEnd, || "the dynamic array has no `DT_NULL`: loaders read on after it".to_owned()));
     }
     // Only the tag: glib's build writes values there.
     if rest.any(|(tag, _)| tag != DT_NULL) {

@@ -19,9 +19,8 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
     let gnu = dynamic.value(DT_GNU_HASH).map(|address| gnu(image, address, findings)).transpose()?;
     let sysv = dynamic.value(DT_HASH).map(|address| sysv(image, address, findings)).transpose()?;
     match (gnu, sysv) {
-        (None, None) => {
-            Err(findings.stop(Code::NotDynamic, || "the dynamic array names no hash table: no symbol can be found".to_owned()))
-        }
+        (None, None) => Err(findings
+            .stop(Code::NotDynamic, || "the dynamic array names no hash table: no symbol can be found".to_owned())),
         (Some(gnu), None) => Ok(gnu),
         (None, Some(count)) => Ok(Count { least: count, exact: true }),
         (Some(gnu), Some(count)) => {
@@ -61,7 +60,7 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
         return Err(wrong("is larger than its segment", findings));
     };
     let mut last = None;
-    for bucket in buckets.as_chunks::<4>().0.iter().map(|bucket| u32_at::<0, _>(bucket)).filter(|&bucket| bucket != 0) {
+    for bucket in buckets.as_chunks::<4>().0.iter().map(u32_at::<0, _>).filter(|&bucket| bucket != 0) {
         if bucket < symoffset {
             return Err(wrong("has a bucket that begins before the first symbol it covers", findings));
         }

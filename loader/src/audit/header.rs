@@ -94,7 +94,9 @@ fn identify(bytes: &[u8], findings: &mut Findings) -> Result<(), Stop> {
     match bytes.get(5) {
         Some(2) => return Err(findings.stop(Code::Endian, || "the file is a big-endian ELF file".to_owned())),
         Some(1) | None => {}
-        Some(order) => return Err(findings.stop(Code::Endian, || format!("the file has the unknown byte order {order}"))),
+        Some(order) => {
+            return Err(findings.stop(Code::Endian, || format!("the file has the unknown byte order {order}")));
+        }
     }
     if let Some([version, abi, rest @ ..]) = bytes.get(6..16) {
         // System V or GNU, nothing after it: glibc compares these bytes with exactly that, musl ignores them.

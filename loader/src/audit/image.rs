@@ -118,7 +118,8 @@ impl<'a> Image<'a> {
     /// A table that loaders read while they relocate: in the file, in one segment, and out of reach of relocations.
     pub(super) fn table(&self, what: &str, address: u64, size: u64, findings: &mut Findings) -> Result<&'a [u8], Stop> {
         let Some(bytes) = self.read(address, size) else {
-            let refused = findings.refuse(Code::Address, || format!("{what} lies outside what one `PT_LOAD` maps from the file"));
+            let refused =
+                findings.refuse(Code::Address, || format!("{what} lies outside what one `PT_LOAD` maps from the file"));
             return Err(refused.with("address", || hex(address)).with("size", || hex(size)).halt());
         };
         self.demand_read_only(what, address, findings);
@@ -216,7 +217,9 @@ fn check_load(load: &Segment, page: u64, file: u64, findings: &mut Findings) {
         evidence(load, findings);
     }
     if load.filesz > 0 && load.offset.checked_add(load.filesz).is_none_or(|end| end > file) {
-        findings.refuse(Code::LoadPastEnd, || format!("the `PT_LOAD` at `{:#x}` reaches past the end of the file", load.vaddr));
+        findings.refuse(Code::LoadPastEnd, || {
+            format!("the `PT_LOAD` at `{:#x}` reaches past the end of the file", load.vaddr)
+        });
         evidence(load, findings);
         findings.with("file_size", || hex(file));
     }
@@ -228,7 +231,8 @@ fn check_order(loads: &[Segment], page: u64, findings: &mut Findings) {
         let [below, above] = pair else { continue };
         let end = below.vaddr.saturating_add(below.memsz).saturating_add(mask) & !mask;
         if above.vaddr & !mask < end {
-            let what = || format!("the `PT_LOAD` at `{:#x}` begins inside or before the one in front of it", above.vaddr);
+            let what =
+                || format!("the `PT_LOAD` at `{:#x}` begins inside or before the one in front of it", above.vaddr);
             findings.refuse(Code::LoadOverlap, what).with("end_of_previous", || hex(end));
             evidence(above, findings);
         }
@@ -248,7 +252,9 @@ fn check_counts(segments: &[Segment], findings: &mut Findings) {
     for (kind, name) in once {
         let count = segments.iter().filter(|segment| segment.kind == kind).count();
         if count > 1 {
-            findings.refuse(Code::AmbiguousSegment, || format!("the file has {count} `{name}`, and loaders differ in which counts"));
+            findings.refuse(Code::AmbiguousSegment, || {
+                format!("the file has {count} `{name}`, and loaders differ in which counts")
+            });
         }
     }
 }
@@ -258,7 +264,7 @@ fn check_dynamic(image: &Image<'_>, findings: &mut Findings) -> Result<(), Stop>
     let dynamic = &image.dynamic;
     let wrong = if dynamic.filesz != dynamic.memsz {
         "has another size in memory than in the file"
-    } else if dynamic.filesz == 0 || dynamic.filesz % 16 != 0 {
+    } else if dynamic.filesz == 0 || !dynamic.filesz.is_multiple_of(16) {
         "is not made of whole entries"
     } else if image.offset(dynamic.vaddr, dynamic.filesz) != Some(dynamic.offset) {
         "is at another place of the file than its address is mapped from"
@@ -276,7 +282,8 @@ fn check_headers(image: &Image<'_>, header: &Header, findings: &mut Findings) {
         let size = header.table_len();
         let same = table.offset == header.phoff && table.filesz == size && table.memsz == size;
         if !same || image.offset(table.vaddr, size) != Some(header.phoff) {
-            findings.refuse(Code::AmbiguousHeaders, || "`PT_PHDR` describes another table than the ELF header".to_owned());
+            findings
+                .refuse(Code::AmbiguousHeaders, || "`PT_PHDR` describes another table than the ELF header".to_owned());
             evidence(table, findings);
         }
     }
@@ -290,7 +297,9 @@ fn check_others(image: &Image<'_>, findings: &mut Findings) {
             PT_TLS => {
                 let aligned = segment.align <= 1 || segment.align.is_power_of_two();
                 if segment.filesz > segment.memsz || segment.memsz >= MAX_ADDRESS || !aligned || !translates {
-                    findings.refuse(Code::Tls, || "`PT_TLS` would be copied past its block or from another place".to_owned());
+                    findings.refuse(Code::Tls, || {
+                        "`PT_TLS` would be copied past its block or from another place".to_owned()
+                    });
                     evidence(segment, findings);
                 }
             }
@@ -308,7 +317,12 @@ fn check_others(image: &Image<'_>, findings: &mut Findings) {
             }
             // P8
             PT_NOTE | PT_GNU_PROPERTY | PT_GNU_EH_FRAME | PT_INTERP if !translates => {
-                let what = || format!("the segment of type `{:#x}` is at another place of the file than its address is mapped from", segment.kind);
+                let what = || {
+                    format!(
+                        "the segment of type `{:#x}` is at another place of the file than its address is mapped from",
+                        segment.kind
+                    )
+                };
                 findings.refuse(Code::SegmentOffset, what);
                 evidence(segment, findings);
             }

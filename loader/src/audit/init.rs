@@ -2,9 +2,7 @@
 //! slots of the two arrays, whose contents relocations write.
 
 use super::bytes::{len, u64_at};
-use super::dynamic::{
-    DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, Dynamic,
-};
+use super::dynamic::{DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, Dynamic};
 use super::finding::{Code, Findings};
 use super::image::Image;
 use super::text::hex;
@@ -42,13 +40,12 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
         // Linkers write 0 for a function that does not exist; loaders then call nothing.
         let address = dynamic.value(tag).filter(|&address| address != 0);
         if let Some(address) = address.filter(|&address| !image.executable(address)) {
-            findings.refuse(Code::Init, || format!("`{name}` is not code of this file")).with("address", || hex(address));
+            findings
+                .refuse(Code::Init, || format!("`{name}` is not code of this file"))
+                .with("address", || hex(address));
         }
     }
-    let tags = [
-        (DT_INIT_ARRAY, DT_INIT_ARRAYSZ, "DT_INIT_ARRAY"),
-        (DT_FINI_ARRAY, DT_FINI_ARRAYSZ, "DT_FINI_ARRAY"),
-    ];
+    let tags = [(DT_INIT_ARRAY, DT_INIT_ARRAYSZ, "DT_INIT_ARRAY"), (DT_FINI_ARRAY, DT_FINI_ARRAYSZ, "DT_FINI_ARRAY")];
     let mut arrays = Vec::new();
     for (start, size, name) in tags {
         let (start, size) = match (dynamic.value(start), dynamic.value(size)) {
@@ -65,7 +62,8 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
                 arrays.push(Array { name, start, end: start.saturating_add(size), slots });
             }
             _ => {
-                let refused = findings.refuse(Code::Init, || format!("`{name}` is not whole slots of one mapped part of the file"));
+                let refused = findings
+                    .refuse(Code::Init, || format!("`{name}` is not whole slots of one mapped part of the file"));
                 refused.with("address", || hex(start)).with("size", || hex(size));
             }
         }
@@ -85,7 +83,14 @@ impl Initialisers {
     }
 
     /// Notes that a relocation writes `size` bytes at an address.
-    pub(super) fn write(&mut self, image: &Image<'_>, address: u64, size: u64, value: Written, findings: &mut Findings) {
+    pub(super) fn write(
+        &mut self,
+        image: &Image<'_>,
+        address: u64,
+        size: u64,
+        value: Written,
+        findings: &mut Findings,
+    ) {
         if !self.touches(address, size) {
             return;
         }
@@ -100,7 +105,9 @@ impl Initialisers {
             (Some(false), Written::Own(target)) if !image.executable(target) => {
                 Some("an initialiser is not code of this file")
             }
-            (Some(false), Written::Other) => Some("a relocation writes something into an initialiser that is no address"),
+            (Some(false), Written::Other) => {
+                Some("a relocation writes something into an initialiser that is no address")
+            }
             (Some(false), Written::Own(_) | Written::Symbol) => None,
         };
         if let Some(wrong) = wrong {
@@ -112,7 +119,7 @@ impl Initialisers {
     pub(super) fn finish(&self, image: &Image<'_>, findings: &mut Findings) {
         for array in &self.arrays {
             let contents = image.read(array.start, array.end.saturating_sub(array.start)).unwrap_or_default();
-            let words = contents.as_chunks::<8>().0.iter().map(|word| u64_at::<0, _>(word));
+            let words = contents.as_chunks::<8>().0.iter().map(u64_at::<0, _>);
             for (at, (value, _)) in words.zip(&array.slots).enumerate().filter(|(_, (_, written))| !**written) {
                 let what = || format!("no relocation writes slot {at} of `{}`", array.name);
                 findings.warn(Code::InitUnrelocated, what).with("content", || hex(value));

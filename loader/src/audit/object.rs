@@ -173,7 +173,9 @@ impl Object {
                 let evidence = vec![flag("PT_GNU_RELRO", self.relro), flag("BIND_NOW", self.binds_now)];
                 match (self.relro, self.binds_now) {
                     (true, true) => None,
-                    (true, false) => lack("the file binds symbols lazily, through a table that stays writable", evidence),
+                    (true, false) => {
+                        lack("the file binds symbols lazily, through a table that stays writable", evidence)
+                    }
                     (false, _) => lack("the file has no part that becomes read-only after relocation", evidence),
                 }
             }
@@ -186,9 +188,14 @@ impl Object {
             },
             Hardening::NoWx => {
                 let load = self.loads.iter().find(|load| load.writable && load.executable)?;
-                lack("the file has memory that is writable and executable", vec![("p_vaddr", super::text::hex(load.address))])
+                lack(
+                    "the file has memory that is writable and executable",
+                    vec![("p_vaddr", super::text::hex(load.address))],
+                )
             }
-            Hardening::NoTextrel if self.text_relocations => lack("the file has its code changed while it is relocated", Vec::new()),
+            Hardening::NoTextrel if self.text_relocations => {
+                lack("the file has its code changed while it is relocated", Vec::new())
+            }
             Hardening::NoRpath => {
                 let paths = [("DT_RPATH", self.rpath()), ("DT_RUNPATH", self.runpath())];
                 let evidence: Vec<_> =
@@ -196,7 +203,8 @@ impl Object {
                 if evidence.is_empty() { None } else { lack("the file says where to search for libraries", evidence) }
             }
             Hardening::NoIfunc => {
-                let symbols = self.symbols.iter().filter(|entry| entry.defined() && entry.kind() == STT_GNU_IFUNC).count();
+                let symbols =
+                    self.symbols.iter().filter(|entry| entry.defined() && entry.kind() == STT_GNU_IFUNC).count();
                 let evidence =
                     vec![("IRELATIVE", self.relocations.irelative.to_string()), ("STT_GNU_IFUNC", symbols.to_string())];
                 let none = symbols == 0 && self.relocations.irelative == 0;

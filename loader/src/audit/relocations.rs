@@ -132,7 +132,11 @@ fn table<'a>(
     let (start, size) = match (dynamic.value(start), dynamic.value(size)) {
         (None, None | Some(0)) | (Some(_), Some(0)) => return Ok(None),
         (Some(start), Some(size)) => (start, size),
-        _ => return Err(findings.stop(Code::RelocationTable, || format!("`{name}` has an address or a size, but not both"))),
+        _ => {
+            return Err(
+                findings.stop(Code::RelocationTable, || format!("`{name}` has an address or a size, but not both"))
+            );
+        }
     };
     if size.checked_rem(entry) != Some(0) {
         // Loaders go on while the next entry begins inside, so the last one would be applied, unseen by parsers.
@@ -146,7 +150,9 @@ fn entry_size(dynamic: &Dynamic, tag: u64, wanted: u64, name: &str, needed: bool
     let value = dynamic.value(tag);
     if value.map_or(needed, |value| value != wanted) {
         let what = || format!("`{name}` is not {wanted}, and loaders either stop or do not look");
-        findings.refuse(Code::RelocationTable, what).with("value", || value.map_or("missing".to_owned(), |value| value.to_string()));
+        findings
+            .refuse(Code::RelocationTable, what)
+            .with("value", || value.map_or("missing".to_owned(), |value| value.to_string()));
     }
 }
 
@@ -158,14 +164,21 @@ impl Pass<'_, '_> {
         self.sum.last_symbol = self.sum.last_symbol.max(symbol);
         let wrong = match Kind::of(self.arch, kind) {
             None => Some("is of a type that plugins do not need"),
-            Some(Kind::Address | Kind::Offset) if symbol == 0 => Some("needs a symbol and has none: it stores a constant"),
+            Some(Kind::Address | Kind::Offset) if symbol == 0 => {
+                Some("needs a symbol and has none: it stores a constant")
+            }
             Some(Kind::Relative | Kind::Irelative) if symbol != 0 => Some("has a symbol that it does not need"),
-            Some(Kind::Irelative) if !self.image.executable(addend) => Some("calls something that is not code of this file"),
+            Some(Kind::Irelative) if !self.image.executable(addend) => {
+                Some("calls something that is not code of this file")
+            }
             Some(_) => None,
         };
         if let Some(wrong) = wrong {
             let refused = self.findings.refuse(Code::RelocationType, || format!("a relocation {wrong}"));
-            refused.with("r_offset", || hex(target)).with("type", || kind.to_string()).with("symbol", || symbol.to_string());
+            refused
+                .with("r_offset", || hex(target))
+                .with("type", || kind.to_string())
+                .with("symbol", || symbol.to_string());
         }
         let Some(kind) = Kind::of(self.arch, kind) else { return };
         if kind == Kind::Irelative {
@@ -221,7 +234,7 @@ impl Pass<'_, '_> {
     /// `DT_RELR`: an even word is an address to relocate, an odd one a bitmap of the 63 words that follow.
     fn apply_packed(&mut self, table: &[u8]) {
         let mut next = None;
-        for word in table.as_chunks::<8>().0.iter().map(|word| u64_at::<0, _>(word)) {
+        for word in table.as_chunks::<8>().0.iter().map(u64_at::<0, _>) {
             self.sum.relr = self.sum.relr.saturating_add(1);
             if word & 1 == 0 {
                 self.relocate_word(word);
@@ -237,7 +250,9 @@ impl Pass<'_, '_> {
             // Only at the edges of plain data each word is looked at.
             if !self.is_plain(base, covered) {
                 let bits = (1..=BITMAP).filter(|bit| word >> bit & 1 == 1);
-                bits.for_each(|bit| self.relocate_word(base.saturating_add(bit.saturating_sub(1).saturating_mul(WORD))));
+                bits.for_each(|bit| {
+                    self.relocate_word(base.saturating_add(bit.saturating_sub(1).saturating_mul(WORD)))
+                });
             }
             next = Some(base.saturating_add(covered));
         }
@@ -246,7 +261,8 @@ impl Pass<'_, '_> {
     fn relocate_word(&mut self, target: u64) {
         self.check_target(target, WORD);
         if self.inits.touches(target, WORD) {
-            let content = self.image.read(target, WORD).and_then(|word| word.first_chunk()).map(|word| u64::from_le_bytes(*word));
+            let content =
+                self.image.read(target, WORD).and_then(|word| word.first_chunk()).map(|word| u64::from_le_bytes(*word));
             let written = content.map_or(Written::Other, Written::Own);
             self.inits.write(self.image, target, WORD, written, self.findings);
         }

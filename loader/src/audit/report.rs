@@ -110,7 +110,10 @@ impl Facts {
             rpath: object.rpath().map(escaped),
             runpath: object.runpath().map(escaped),
             build_id: object.build_id().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect()),
-            hardening: Hardening::ALL.into_iter().map(|property| (property, object.lacks(property).is_none())).collect(),
+            hardening: Hardening::ALL
+                .into_iter()
+                .map(|property| (property, object.lacks(property).is_none()))
+                .collect(),
             loads: object.loads.clone(),
             initialisers: object.initialisers,
             relocations: object.relocations.count,
@@ -133,9 +136,8 @@ impl fmt::Display for Finding {
         if self.times > 1 {
             write!(f, " ({} times)", self.times)?;
         }
-        let line = |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| {
-            write!(f, "\n{:31} {name}: {value}", "")
-        };
+        let line =
+            |f: &mut fmt::Formatter<'_>, name: &str, value: &dyn fmt::Display| write!(f, "\n{:31} {name}: {value}", "");
         for evidence in &self.evidence {
             line(f, evidence.name, &evidence.value)?;
         }

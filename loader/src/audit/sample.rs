@@ -134,7 +134,13 @@ impl Sample {
         let imported = |symbol: &&Sym| symbol.2 == 0;
         let imports = self.symbols.iter().filter(imported).count();
         let versions = (0..=self.symbols.len()).flat_map(|at| {
-            let number: u16 = if at == 0 { 0 } else if at <= imports { 2 } else { 1 };
+            let number: u16 = if at == 0 {
+                0
+            } else if at <= imports {
+                2
+            } else {
+                1
+            };
             number.to_le_bytes()
         });
         let need = [halves(&[1, 1]), halfwords(&[file as u32, 16, 0]), halfwords(&[0x0969_1a75]), halves(&[0, 2])];
@@ -233,7 +239,6 @@ impl Sample {
         built.put(52, &halves(&[64, 56, 10, 64, count, 0]));
     }
 }
-
 
 impl Built {
     fn add(&mut self, name: &'static str, bytes: Vec<u8>) {

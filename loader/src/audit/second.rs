@@ -47,7 +47,9 @@ fn differs(strict: &Strict<'_>) -> goblin::error::Result<Option<&'static str>> {
     let bytes = strict.image.bytes;
     let header = Elf::parse_header(bytes)?;
     let mine = strict.header;
-    if (header.e_phoff, header.e_phnum, header.e_shoff, header.e_shnum) != (mine.phoff, mine.phnum, mine.shoff, mine.shnum) {
+    if (header.e_phoff, header.e_phnum, header.e_shoff, header.e_shnum)
+        != (mine.phoff, mine.phnum, mine.shoff, mine.shnum)
+    {
         return Ok(Some("the header"));
     }
     let ctx = Ctx::new(header.container()?, header.endianness()?);
@@ -55,7 +57,8 @@ fn differs(strict: &Strict<'_>) -> goblin::error::Result<Option<&'static str>> {
     let segments = ProgramHeader::parse(bytes, phoff, header.e_phnum.into(), ctx)?;
     let same_segments = segments.len() == strict.image.segments.len()
         && segments.iter().zip(&strict.image.segments).all(|(theirs, mine)| {
-            (theirs.p_type, theirs.p_flags, theirs.p_offset, theirs.p_vaddr) == (mine.kind, mine.flags, mine.offset, mine.vaddr)
+            (theirs.p_type, theirs.p_flags, theirs.p_offset, theirs.p_vaddr)
+                == (mine.kind, mine.flags, mine.offset, mine.vaddr)
                 && (theirs.p_filesz, theirs.p_memsz, theirs.p_align) == (mine.filesz, mine.memsz, mine.align)
         });
     if !same_segments {
@@ -116,7 +119,8 @@ fn same_symbols(array: &Array, symbols: &Symtab<'_>, strict: &Strict<'_>) -> boo
     }
     // Unparsed, so that nothing is kept per string. Reading at a span is safe: its bytes are text and end inside.
     let strings = Strtab::new(bytes, 0);
-    let read = |span: Span| strings.get_unsafe(usize::try_from(span.start).unwrap_or(usize::MAX)) == Some(span.of(table));
+    let read =
+        |span: Span| strings.get_unsafe(usize::try_from(span.start).unwrap_or(usize::MAX)) == Some(span.of(table));
     strict.needed.iter().all(|needed| read(*needed))
         && symbols.iter().skip(1).zip(strict.symbols).all(|(theirs, mine)| {
             usize::try_from(mine.name.start) == Ok(theirs.st_name)

@@ -2,9 +2,7 @@
 //! them, they must describe the tables that loaders use.
 
 use super::bytes::{len, range, u32_at, u64_at};
-use super::dynamic::{
-    DT_GNU_HASH, DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERNEED, DT_VERSYM, Dynamic,
-};
+use super::dynamic::{DT_GNU_HASH, DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERDEF, DT_VERNEED, DT_VERSYM, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::header::Header;
 use super::image::Image;
@@ -52,7 +50,8 @@ pub(super) fn read(bytes: &[u8], header: &Header, findings: &mut Findings) -> Re
         return Err(findings.halt());
     }
     let Some(table) = range(bytes, header.shoff, u64::from(header.shnum).saturating_mul(len(SECTION))) else {
-        let refused = findings.refuse(Code::Truncated, || "the file ends before the end of the section headers".to_owned());
+        let refused =
+            findings.refuse(Code::Truncated, || "the file ends before the end of the section headers".to_owned());
         return Err(refused.with("e_shoff", || hex(header.shoff)).with("file_size", || hex(len(bytes.len()))).halt());
     };
     let parse = |entry: &[u8; SECTION]| Section {

@@ -105,11 +105,7 @@ impl Strings<'_> {
 }
 
 /// Reads the string table.
-pub(super) fn read<'a>(
-    image: &Image<'a>,
-    dynamic: &Dynamic,
-    findings: &mut Findings,
-) -> Result<Strings<'a>, Stop> {
+pub(super) fn read<'a>(image: &Image<'a>, dynamic: &Dynamic, findings: &mut Findings) -> Result<Strings<'a>, Stop> {
     let (Some(address), Some(size)) = (dynamic.value(DT_STRTAB), dynamic.value(DT_STRSZ)) else {
         return Err(findings.stop(Code::NotDynamic, || "the dynamic array names no string table".to_owned()));
     };

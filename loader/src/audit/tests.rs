@@ -56,7 +56,10 @@ fn an_ordinary_plugin_is_read() {
     assert_eq!(object.build_id(), Some(&[0xab; 8][..]));
     let imports: Vec<_> = object.imports().collect();
     assert_eq!(imports.len(), 1);
-    assert_eq!((imports[0].name, imports[0].version, imports[0].library), ("strlen", Some("GLIBC_2.2.5"), Some("libc.so.6")));
+    assert_eq!(
+        (imports[0].name, imports[0].version, imports[0].library),
+        ("strlen", Some("GLIBC_2.2.5"), Some("libc.so.6"))
+    );
     assert!(object.exports_function("transform") && !object.exports_function("plugin_table"));
     assert!(!object.exports_function("strlen"));
     assert_eq!(object.symbol_at(TEXT + 7), Some(("transform", 7)));
@@ -150,10 +153,13 @@ fn two_dynamic_arrays_or_one_with_two_readings_are_refused() {
     refused(&field(OFFSET, 0x40), Code::AmbiguousDynamic); // d01
     refused(&field(FILESZ, size - 16), Code::AmbiguousDynamic); // d03
     refused(&field(VADDR, 0x9000), Code::AmbiguousDynamic);
-    refused(&edited(|built| {
-        built.set_segment(DYNAMIC, FILESZ, size - 16);
-        built.set_segment(DYNAMIC, MEMSZ, size - 16);
-    }), Code::DynamicEnd);
+    refused(
+        &edited(|built| {
+            built.set_segment(DYNAMIC, FILESZ, size - 16);
+            built.set_segment(DYNAMIC, MEMSZ, size - 16);
+        }),
+        Code::DynamicEnd,
+    );
     refused(&with(|sample| sample.tags.extend([(DT_NULL, 0), (DT_NEEDED, 1)])), Code::DynamicEnd); // ok03
     accepted(&with(|sample| sample.tags.extend([(DT_NULL, 7), (DT_NULL, 9)])).bytes);
     refused(&edited(|built| built.put(0x40 + DYNAMIC * 56, &0_u32.to_le_bytes())), Code::NotDynamic);
@@ -244,9 +250,7 @@ fn tables_in_writable_memory_are_refused() {
 
 #[test]
 fn hash_tables_that_hang_a_loader_or_hide_symbols_are_refused() {
-    let gnu = |at: usize, value: u32| {
-        edited(|built| built.put(built.table("gnu") + at, &value.to_le_bytes()))
-    };
+    let gnu = |at: usize, value: u32| edited(|built| built.put(built.table("gnu") + at, &value.to_le_bytes()));
     refused(&gnu(0, 0), Code::Hash);
     refused(&gnu(8, 3), Code::Hash);
     refused(&gnu(12, 32), Code::Hash);
@@ -318,10 +322,13 @@ fn relocation_tables_of_broken_sizes_are_refused() {
     refused(&edited(|built| built.set_tag(DT_RELRENT, 16)), Code::RelocationTable);
     refused(&edited(|built| built.set_tag(DT_PLTREL, 17)), Code::RelocationTable);
     refused(&with(|sample| sample.relacount = 3), Code::RelocationTable);
-    refused(&with(|sample| {
-        sample.rela.push(relocation(TABLE + 0x20, 1, 2, 0));
-        sample.relacount = 3;
-    }), Code::RelocationTable);
+    refused(
+        &with(|sample| {
+            sample.rela.push(relocation(TABLE + 0x20, 1, 2, 0));
+            sample.relacount = 3;
+        }),
+        Code::RelocationTable,
+    );
     refused(&with(|sample| sample.relr = vec![1]), Code::RelocationTable);
 }
 

@@ -37,7 +37,8 @@ fn system_libraries() -> Vec<PathBuf> {
     let list = |directory| std::fs::read_dir(directory).into_iter().flatten().flatten();
     let files = directories.into_iter().flat_map(list).map(|entry| entry.path());
     let named = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".so"));
-    let mut files: Vec<_> = files.filter(named).filter_map(|path| path.canonicalize().ok()).filter(|path| path.is_file()).collect();
+    let mut files: Vec<_> =
+        files.filter(named).filter_map(|path| path.canonicalize().ok()).filter(|path| path.is_file()).collect();
     files.sort();
     files.dedup();
     files
@@ -75,7 +76,8 @@ fn no_change_to_a_file_makes_reading_panic() {
     let (mut refused, mut accepted) = (0, 0);
     for bytes in samples() {
         // Where the tables are; most of the rest is padding.
-        let places: Vec<_> = (0..bytes.len()).filter(|at| (*at < 0x600) || (0x2000..0x2200).contains(at) || *at > 0x2900).collect();
+        let places: Vec<_> =
+            (0..bytes.len()).filter(|at| (*at < 0x600) || (0x2000..0x2200).contains(at) || *at > 0x2900).collect();
         for _ in 0..20_000 {
             let mut changed = bytes.clone();
             for _ in 0..=random.below(3) {
@@ -90,7 +92,7 @@ fn no_change_to_a_file_makes_reading_panic() {
                     accepted += 1;
                     // Every accessor is total as well.
                     assert!(Facts::of(&object).exports.len() <= object.symbols().count());
-                    object.symbol_at(random.next() % 0x4000);
+                    std::hint::black_box(object.symbol_at(random.next() % 0x4000));
                 }
                 Err(findings) => {
                     refused += 1;

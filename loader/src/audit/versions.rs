@@ -65,14 +65,22 @@ pub(super) fn read<'a>(
 }
 
 impl List {
-    fn bytes<'a>(&self, image: &Image<'a>, dynamic: &Dynamic, findings: &mut Findings) -> Result<Option<&'a [u8]>, Stop> {
+    fn bytes<'a>(
+        &self,
+        image: &Image<'a>,
+        dynamic: &Dynamic,
+        findings: &mut Findings,
+    ) -> Result<Option<&'a [u8]>, Stop> {
         match (dynamic.value(self.tags.0), dynamic.value(self.tags.1)) {
             (None, None | Some(0)) => Ok(None),
             (Some(address), Some(1..)) => {
                 image.table(&format!("the table `{}`", self.name), address, self.sizes.0, findings)?;
                 Ok(image.read_on(address))
             }
-            _ => Err(findings.stop(Code::Versions, || format!("`{}` has an address or a number, but not both", self.name))),
+            _ => {
+                Err(findings
+                    .stop(Code::Versions, || format!("`{}` has an address or a number, but not both", self.name)))
+            }
         }
     }
 }
@@ -103,7 +111,10 @@ impl Reader<'_, '_, '_> {
     }
 
     fn step(&mut self, at: usize, by: u32) -> Result<usize, Stop> {
-        usize::try_from(by).ok().and_then(|by| at.checked_add(by)).ok_or_else(|| self.wrong("reaches outside its segment"))
+        usize::try_from(by)
+            .ok()
+            .and_then(|by| at.checked_add(by))
+            .ok_or_else(|| self.wrong("reaches outside its segment"))
     }
 
     fn wrong(&mut self, what: &str) -> Stop {
@@ -160,7 +171,9 @@ impl Reader<'_, '_, '_> {
     }
 
     fn defined_entry(&mut self, at: usize) -> Result<u32, Stop> {
-        let Some(definition) = entry::<20>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
+        let Some(definition) = entry::<20>(self.bytes, at) else {
+            return Err(self.wrong("reaches outside its segment"));
+        };
         let (number, auxes) = (u16_at::<4, _>(definition), u16_at::<6, _>(definition));
         let (aux, next) = (u32_at::<12, _>(definition), u32_at::<16, _>(definition));
         let at = self.step(at, aux)?;

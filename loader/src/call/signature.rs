@@ -238,6 +238,9 @@ fn wrong(at: usize, what: impl Into<String>) -> Wrong {
     Wrong { at, what: what.into(), hint: None }
 }
 
+/// A word and where it stands.
+type Word<'a> = (usize, &'a str);
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
@@ -266,7 +269,7 @@ impl<'a> Parser<'a> {
     }
 
     /// A word of letters, digits and `_`; empty where there is none.
-    fn word(&mut self) -> (usize, &'a str) {
+    fn word(&mut self) -> Word<'a> {
         self.space();
         let start = self.at;
         let rest = self.rest();
@@ -328,7 +331,8 @@ impl<'a> Parser<'a> {
         Ok(Signature { name, parameters, result })
     }
 
-    fn kind(&mut self) -> Result<(Kind, Option<(usize, &'a str)>), Wrong> {
+    /// A type, and for a buffer the place and word of its length, which is put right once all parameters are known.
+    fn kind(&mut self) -> Result<(Kind, Option<Word<'a>>), Wrong> {
         let (at, word) = self.word();
         let direction = match word {
             "in" => Direction::In,
@@ -346,7 +350,6 @@ impl<'a> Parser<'a> {
                 return Err(wrong(at, "expected a length: a number, or the name of a parameter"));
             }
             self.expect("]", "after the length")?;
-            // The length is put right once all parameters are known.
             return Ok((Kind::Buffer { direction, element, length: Length::Fixed(0) }, Some((at, word))));
         }
         if direction == Direction::In {
@@ -423,12 +426,19 @@ fn scalar(at: usize, word: &str) -> Result<Scalar, Wrong> {
     })
 }
 
+fn letters(word: &str) -> Vec<char> {
+    let mut letters: Vec<char> = word.chars().collect();
+    letters.sort_unstable();
+    letters
+}
+
 /// The candidate that is a small slip away from `word`.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
-        .min_by_key(|(distance, _)| *distance)
+        // At the same distance letters in another order are the likelier slip.
+        .min_by_key(|(distance, candidate)| (*distance, letters(candidate) != letters(word)))
         .map(|(_, candidate)| candidate)
 }
 
@@ -448,11 +458,7 @@ mod tests {
         let kind = &signature.parameters[1].kind;
         assert_eq!(
             *kind,
-            Kind::Buffer {
-                direction: Direction::In,
-                element: Scalar::Unsigned(1),
-                length: Length::Parameter(2)
-            }
+            Kind::Buffer { direction: Direction::In, element: Scalar::Unsigned(1), length: Length::Parameter(2) }
         );
         assert_eq!(signature.prototype().parameters, [Type::U64, Type::In, Type::U32]);
     }
@@ -466,10 +472,7 @@ mod tests {
 
     #[test]
     fn a_typo_is_pointed_at_and_answered() {
-        assert_eq!(
-            error("f(a: u46)"),
-            (6, "there is no type `u46`".into(), Some("did you mean `u64`?".into()))
-        );
+        assert_eq!(error("f(a: u46)"), (6, "there is no type `u46`".into(), Some("did you mean `u64`?".into())));
         assert_eq!(error("f(a: int)").2, Some("did you mean `i32`?".into()));
         let (column, what, hint) = error("f(b: in [u8; lne], len: u32)");
         assert_eq!((column, what.as_str()), (14, "there is no parameter `lne`"));

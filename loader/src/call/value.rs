@@ -2,7 +2,7 @@
 
 use lazaret_cell::region::{HostRegion, ReplyHead};
 use lazaret_cell::wire::{BUFFER_ALIGN, Extent, NULL_STRING, RESULT_BYTES};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::signature::{Direction, Kind, Length, Parameter, Returns, Scalar, Signature};
 use super::{ArgumentError, Lie};
@@ -20,6 +20,7 @@ pub enum Value {
     /// `f32` or `f64`.
     Float(f64),
     /// A string without its NUL, or the bytes of a buffer.
+    #[serde(serialize_with = "text_or_hex")]
     Bytes(Vec<u8>),
     /// As an argument only: the number of elements of the buffer that this parameter is the length of.
     Length,
@@ -41,9 +42,23 @@ pub enum Output {
     /// A single number.
     Number(Value),
     /// A buffer of bytes.
+    #[serde(serialize_with = "text_or_hex")]
     Bytes(Vec<u8>),
     /// A buffer of other numbers.
     Numbers(Vec<Value>),
+}
+
+/// Bytes in JSON: a string where they are UTF-8, else `{"hex": "…"}`.
+fn text_or_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serializer.serialize_str(text),
+        Err(_) => serializer.collect_map([("hex", hex(bytes))]),
+    }
+}
+
+/// Pairs of hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Where the parts of a request and of its reply lie. The host's own numbers: the reply is read by them alone.
@@ -88,7 +103,7 @@ pub(crate) fn put(region: &HostRegion, signature: &Signature, arguments: &[Value
                 let extent = place(region, parameter, &mut next, text.len() + 1)?;
                 write(region, parameter, extent.offset, text)?;
                 // The NUL, which an earlier request may have overwritten.
-                write(region, parameter, extent.offset + text.len() as u32, &[0])?;
+                write(region, parameter, extent.offset + text.len() as u32, [0])?;
                 extent.to_slot()
             }
             Kind::Buffer { direction, element, .. } => {
@@ -123,7 +138,7 @@ pub(crate) fn put(region: &HostRegion, signature: &Signature, arguments: &[Value
                 extent.to_slot()
             }
         };
-        write(region, parameter, (index * size_of::<u64>()) as u32, &slot.to_ne_bytes())?;
+        write(region, parameter, (index * size_of::<u64>()) as u32, slot.to_ne_bytes())?;
     }
     layout.request = u32::try_from(next).unwrap_or(u32::MAX);
     Ok(layout)
@@ -131,9 +146,7 @@ pub(crate) fn put(region: &HostRegion, signature: &Signature, arguments: &[Value
 
 /// Gives each parameter its argument. `out` parameters take none.
 fn pair<'a>(signature: &Signature, arguments: &'a [Value]) -> Result<Vec<Option<&'a Value>>, ArgumentError> {
-    let takes = |parameter: &&Parameter| {
-        !matches!(parameter.kind, Kind::Buffer { direction: Direction::Out, .. })
-    };
+    let takes = |parameter: &&Parameter| !matches!(parameter.kind, Kind::Buffer { direction: Direction::Out, .. });
     let wanted = signature.parameters.iter().filter(takes).count();
     if arguments.len() != wanted {
         let names: Vec<&str> =
@@ -243,12 +256,7 @@ fn low_bytes(bits: &u64, scalar: Scalar) -> Vec<u8> {
     bits.to_le_bytes().get(..scalar.size()).unwrap_or_default().to_vec()
 }
 
-fn place(
-    region: &HostRegion,
-    parameter: &Parameter,
-    next: &mut usize,
-    length: usize,
-) -> Result<Extent, ArgumentError> {
+fn place(region: &HostRegion, parameter: &Parameter, next: &mut usize, length: usize) -> Result<Extent, ArgumentError> {
     let offset = next.next_multiple_of(BUFFER_ALIGN);
     let end = offset.checked_add(length).filter(|end| *end <= region.message() as usize).ok_or_else(|| {
         let most = region.message();
@@ -259,7 +267,12 @@ fn place(
     Ok(Extent { offset: offset as u32, length: length as u32 })
 }
 
-fn write(region: &HostRegion, parameter: &Parameter, offset: u32, bytes: impl AsRef<[u8]>) -> Result<(), ArgumentError> {
+fn write(
+    region: &HostRegion,
+    parameter: &Parameter,
+    offset: u32,
+    bytes: impl AsRef<[u8]>,
+) -> Result<(), ArgumentError> {
     region
         .write(offset, bytes.as_ref())
         .map_err(|_| ArgumentError::new(parameter, "the arguments exceed the message size"))

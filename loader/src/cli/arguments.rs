@@ -152,14 +152,17 @@ mod tests {
             &["-5", "0.5", "7", "hex:00ff", "_", "-1,2"],
         )
         .expect("valid");
-        assert_eq!(values, [
-            Value::Signed(-5),
-            Value::Float(0.5),
-            Value::Bytes(b"7".to_vec()),
-            Value::Bytes(vec![0, 255]),
-            Value::Length,
-            Value::Bytes(vec![255, 255, 2, 0]),
-        ]);
+        assert_eq!(
+            values,
+            [
+                Value::Signed(-5),
+                Value::Float(0.5),
+                Value::Bytes(b"7".to_vec()),
+                Value::Bytes(vec![0, 255]),
+                Value::Length,
+                Value::Bytes(vec![255, 255, 2, 0]),
+            ]
+        );
     }
 
     #[test]

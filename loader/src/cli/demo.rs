@@ -94,7 +94,10 @@ fn hostile_plugin(host: &Host, policy: &Arc<Policy>, out: &mut impl Write) -> io
             return Ok(Err(Error::Open(crate::OpenError::Read { path, source })));
         }
     };
-    writeln!(out, "2. A hostile plugin. It claims to scale pictures, and imports nothing that an audit could object to.")?;
+    writeln!(
+        out,
+        "2. A hostile plugin. It claims to scale pictures, and imports nothing that an audit could object to."
+    )?;
     let (mut loaded, _) = match load(host, policy, &file.0) {
         Ok(loaded) => loaded,
         Err(error) => return Ok(Err(error)),

@@ -210,7 +210,10 @@ pub(super) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()>
         }
         Outcome::Lied { lie } => {
             headline("outcome", "V-LIED", &format!("the cell lied and was killed: {lie}"))?;
-            line("note", "no plugin does this by accident alone: something wrote over the memory it shares with its host")
+            line(
+                "note",
+                "no plugin does this by accident alone: something wrote over the memory it shares with its host",
+            )
         }
     }
 }
@@ -268,10 +271,7 @@ fn output(output: &Output) -> String {
 fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => escape(text).to_string(),
-        Err(_) => {
-            let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("hex:{digits}")
-        }
+        Err(_) => format!("hex:{}", crate::call::hex(bytes)),
     }
 }
 

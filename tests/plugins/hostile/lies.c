@@ -40,10 +40,11 @@ int claims_a_status(void *buffer) {
 	return 0;
 }
 
-/* Overwrites all of its half, note, control words and payload, and returns. */
+/* Overwrites all of its half, note, control words and payload. */
 int overwrites_the_region(void *buffer) {
 	volatile unsigned char *start = (volatile unsigned char *)lane(buffer) - 4096;
 	for (size_t at = 0; at < 3 * 4096; at++) start[at] = 0xa5;
+	stop();
 	return 0;
 }
 
