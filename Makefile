@@ -27,7 +27,12 @@ bench:
 	tests/setup cc readelf zlib
 	$(CARGO) bench --locked --bench speed
 
-# Ten minutes for each fuzz target. Needs cargo-fuzz and a nightly compiler.
+# Ten minutes for each fuzz target, from the seeds that are kept and what earlier runs found. Needs cargo-fuzz and a
+# nightly compiler.
+FUZZ_SECONDS ?= 600
 fuzz:
+	mkdir -p fuzz/corpus/audit
+	cc -shared -fPIC -nostdlib -o fuzz/corpus/audit/types.so tests/plugins/good/types.c
 	cd fuzz && for target in $$(cargo +nightly fuzz list); do \
-		cargo +nightly fuzz run $$target -- -max_total_time=600 || exit 1; done
+		mkdir -p corpus/$$target seeds/$$target; \
+		cargo +nightly fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
