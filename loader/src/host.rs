@@ -94,6 +94,12 @@ impl Host {
         self
     }
 
+    /// The libraries that a cell has mapped before the plugin.
+    #[must_use]
+    pub fn resident(&self) -> &Resident {
+        &self.resident
+    }
+
     /// What this machine's kernel can enforce.
     #[must_use]
     pub fn kernel(&self) -> &KernelSupport {

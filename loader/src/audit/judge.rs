@@ -200,7 +200,7 @@ pub(super) fn tally(findings: &[Finding]) -> [u64; 3] {
 mod tests {
     use lazaret_policy::{Arch, Needed, Placed};
 
-    use super::super::sample::{DATA, LOAD_CODE, LOAD_DATA, RELRO, STACK, Sample, TABLE, TEXT, relocation};
+    use super::super::sample::{LOAD_CODE, LOAD_DATA, RELRO, STACK, Sample, TABLE, TEXT, relocation};
     use super::*;
 
     fn origin(key: &str) -> Origin {
