@@ -84,11 +84,15 @@ impl Signed {
     }
 
     fn call(&self) -> (Option<i32>, String, String) {
+        self.call_of(CALL, "7")
+    }
+
+    fn call_of(&self, signature: &str, argument: &str) -> (Option<i32>, String, String) {
         let output = lazaret([
             "call".as_ref(),
             self.bundle.as_os_str(),
-            CALL.as_ref(),
-            "7".as_ref(),
+            signature.as_ref(),
+            argument.as_ref(),
             "--policy".as_ref(),
             self.policy.as_os_str(),
             "--trust".as_ref(),
@@ -110,6 +114,27 @@ fn a_signed_bundle_is_loaded_and_called() {
     let (status, out, errors) = Signed::new("good").call();
     assert_eq!((status, out.as_str()), (Some(0), "7\n"), "{errors}");
     assert_eq!(errors, "", "somebody vouches for it, so there is nothing to note");
+}
+
+#[test]
+fn a_bundle_that_asks_for_less_gets_less() {
+    let signed = Signed::new("requests");
+    let file = signed.bundle.join("plugin.json");
+    let manifest = fs::read_to_string(&file).expect("read");
+    let asking = |requests: &str| {
+        let end = manifest.rfind('}').expect("an object");
+        fs::write(&file, format!("{},\"requests\":{requests}}}", &manifest[..end])).expect("write");
+        signed.sign("plugin-manifest.v1@lazaret");
+        signed.call_of("greet(name: cstr) -> cstr", &"x".repeat(5000))
+    };
+    let (status, out, errors) = asking(r#"{"limits":{"memory":"64 MiB"}}"#);
+    assert_eq!((status, out.as_str()), (Some(0), format!("hello {}\n", "x".repeat(40)).as_str()), "{errors}");
+    let (status, _, errors) = asking(r#"{"limits":{"message":"4 KiB"}}"#);
+    assert_eq!(status, Some(2), "{errors}");
+    assert!(errors.contains("the message size of 4096 bytes"), "{errors}");
+    let (status, _, errors) = asking(r#"{"limits":{"memroy":"64 MiB"}}"#);
+    assert_eq!(status, Some(1), "{errors}");
+    assert!(errors.contains("P-UNKNOWN-KEY") && errors.contains("plugin.json"), "{errors}");
 }
 
 #[test]

@@ -1,10 +1,6 @@
 //! Speed against floors: what the same work costs without confinement, measured in the same run, in turns. Prints a table
 //! of medians and ratios. `cargo bench --bench speed`.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a program that measures and prints"
-)]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a program that measures and prints")]
 
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -120,6 +120,7 @@ impl Host {
     /// The step that refused, with why.
     pub fn load(&self, opened: Opened, policy: Arc<Policy>) -> Result<Loaded, Error> {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
+        let policy = verified.narrow(policy).map_err(Error::Policy)?;
         let audited = verified.audit(&policy, &self.resident).map_err(Error::Audit)?;
         let planned = audited.plan(policy, &self.kernel).map_err(Error::Plan)?;
         let (confined, verdict) = planned.spawn(&self.cell_program)?;

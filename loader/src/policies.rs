@@ -51,7 +51,7 @@ impl Policies {
             Some(name) => lazaret_policy::builtin(name).cloned().ok_or_else(|| Error::NoBuiltin(name.to_owned()))?,
             None => read(Path::new(name))?,
         };
-        let request = Request { policy, requests: None, ceiling: self.ceiling.clone() };
+        let request = Request { policy, ceiling: self.ceiling.clone() };
         Ok(Arc::new(Policy::resolve(&request, fetch).map_err(Error::Policy)?))
     }
 }

@@ -1,9 +1,10 @@
 //! Second step: whether somebody the policy names vouches for exactly the bytes of the copy.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use lazaret_cell::sealed::Sealed;
-use lazaret_policy::{Arch, Digest, Policy};
+use lazaret_policy::{Arch, Diagnostics, Digest, Policy};
 use ring::digest::{SHA256, digest};
 
 use crate::open::Opened;
@@ -51,6 +52,21 @@ impl Opened {
         let name = self.name.to_string_lossy().into_owned();
         tracing::info!(plugin = %crate::audit::escape(&name), digest = %verdict.digest(), "verified");
         Ok(Verified { plugin: self.plugin, name, verdict, bundle: self.bundle })
+    }
+}
+
+impl Verified {
+    /// The policy for this plugin: no more than it asks for in `plugin.json`, where it asks.
+    pub(crate) fn narrow(&self, policy: Arc<Policy>) -> Result<Arc<Policy>, Diagnostics> {
+        // Anybody's claim will do: it can only take away.
+        let Some(requests) = self.verdict.claims().and_then(|manifest| manifest.requests.as_ref()) else {
+            return Ok(policy);
+        };
+        let narrowed = policy.narrowed(&serde_json::Value::Object(requests.clone()))?;
+        for warning in narrowed.warnings() {
+            tracing::warn!(%warning.message, "the plugin's requests");
+        }
+        Ok(Arc::new(narrowed))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the texts together mean: the chain of `extends`, then what the plugin asks for, then the machine's ceiling, each
+//! What the texts together mean: the chain of `extends`, then the machine's ceiling, then what the plugin asks for, each
 //! narrowing what is below it.
 
 use std::collections::BTreeSet;
@@ -21,8 +21,6 @@ pub const MAX_CHAIN: usize = 8;
 pub struct Request {
     /// The policy a person chose.
     pub policy: Source,
-    /// What the plugin asks for: the `requests` of its `plugin.json`.
-    pub requests: Option<serde_json::Value>,
     /// The machine's ceiling, which caps every policy.
     pub ceiling: Option<Source>,
 }
@@ -31,7 +29,7 @@ impl Request {
     /// A policy by itself.
     #[must_use]
     pub fn new(policy: Source) -> Self {
-        Self { policy, requests: None, ceiling: None }
+        Self { policy, ceiling: None }
     }
 }
 
@@ -62,8 +60,6 @@ impl Policy {
     ) -> Result<Self, Diagnostics> {
         let mut found = Diagnostics::default();
         let chain = chain(&request.policy, fetch, &mut found);
-        let requests = request.requests.as_ref().map(Document::read_requests);
-        let requests = requests.and_then(|read| collect(read, &mut found));
         let ceiling = request.ceiling.as_ref().map(Document::read);
         let ceiling = ceiling.and_then(|read| collect(read, &mut found));
         if let Some(extends) = ceiling.as_ref().and_then(|ceiling| ceiling.extends.as_ref()) {
@@ -80,17 +76,12 @@ impl Policy {
         for document in descendants {
             effective = narrow(effective, document, &mut log);
         }
-        if let Some(requests) = &requests {
-            log.asking = true;
-            effective = narrow(effective, requests, &mut log);
-            log.asking = false;
-        }
         if let Some(ceiling) = &ceiling {
             effective = narrow(effective, ceiling, &mut log);
         }
         fits(&effective)?;
         let leaf = descendants.last().unwrap_or(root);
-        let sources = chain.iter().chain(&requests).chain(&ceiling).map(|document| document.source.clone());
+        let sources = chain.iter().chain(&ceiling).map(|document| document.source.clone());
         let mut policy = Self {
             name: leaf.name().unwrap_or_default().to_owned(),
             description: leaf.description().map(str::to_owned),
@@ -104,6 +95,30 @@ impl Policy {
         };
         policy.warn_about_useless_grants();
         Ok(policy)
+    }
+
+    /// The policy for one plugin, which asks for no more than this: the `requests` of its `plugin.json`. What it asks for
+    /// and is not granted is a warning, and what it does not mention stays as it is. Every layer only takes away, so it
+    /// does not matter that this one comes after the ceiling.
+    ///
+    /// # Errors
+    /// Every mistake in the requests.
+    pub fn narrowed(&self, requests: &serde_json::Value) -> Result<Self, Diagnostics> {
+        let requests = Document::read_requests(requests)?;
+        let mut log = Log { removed: self.removed.clone(), warnings: self.warnings.clone(), asking: true };
+        let effective = narrow(self.effective.clone(), &requests, &mut log);
+        fits(&effective)?;
+        let mut sources = self.sources.clone();
+        sources.push(requests.source.clone());
+        Ok(Self {
+            trust: trust_rules(effective.trust.as_ref()),
+            elf: elf_rules(&effective),
+            effective,
+            removed: log.removed,
+            warnings: log.warnings,
+            sources,
+            ..self.clone()
+        })
     }
 
     /// The name the policy gives itself.

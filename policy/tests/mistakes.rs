@@ -232,7 +232,6 @@ fn a_chain_of_policies_ends_and_exists() {
 fn a_ceiling_stands_alone() {
     let request = Request {
         policy: source("lazaret = 1\nname = \"p\"\n"),
-        requests: None,
         ceiling: Some(Source {
             name: "ceiling.toml".into(),
             text: "lazaret = 1\nname = \"c\"\nextends = \"x\"\n".into(),
@@ -268,16 +267,14 @@ fn one_pass_finds_everything() {
 
 #[test]
 fn requests_are_judged_like_policies_without_lines() {
-    let request = Request {
-        policy: source("lazaret = 1\nname = \"p\"\n"),
-        requests: Some(serde_json::json!({
-            "files": { "raed": ["/usr"], "read": ["usr"] },
-            "syscalls": { "allow": ["@compute"], "on-deny": "errno" },
-            "limits": { "memory": null },
-        })),
-        ceiling: None,
-    };
-    let found = Policy::resolve(&request, |_, _| Err("none".into())).expect_err("mistakes");
+    let request = Request::new(source("lazaret = 1\nname = \"p\"\n"));
+    let policy = Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves");
+    let requests = serde_json::json!({
+        "files": { "raed": ["/usr"], "read": ["usr"] },
+        "syscalls": { "allow": ["@compute"], "on-deny": "errno" },
+        "limits": { "memory": null },
+    });
+    let found = policy.narrowed(&requests).expect_err("mistakes");
     let seen: Vec<_> = found.iter().map(|one| (one.code, one.key.as_str(), one.line)).collect();
     assert_eq!(
         seen,

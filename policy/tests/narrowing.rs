@@ -49,7 +49,6 @@ fn no_pair_of_shipped_policies_grants_more_than_either() {
             let cap = profile(above);
             let request = Request {
                 policy: builtin(below).expect("shipped").clone(),
-                requests: None,
                 ceiling: Some(builtin(above).expect("shipped").clone()),
             };
             let both = Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves");
@@ -85,7 +84,6 @@ fn no_pair_of_shipped_policies_grants_more_than_either() {
             }
             let again = Request {
                 policy: builtin(below).expect("shipped").clone(),
-                requests: None,
                 ceiling: Some(builtin(below).expect("shipped").clone()),
             };
             let again = Policy::resolve(&again, |_, _| Err("none".into())).expect("resolves");
@@ -276,11 +274,12 @@ fn requests_and_ceiling_take_away_and_say_so() {
     let text = "[trust]\nunsigned = true\n[files]\nread = [\"/usr/share\"]\n[syscalls]\nallow = [\"@files-read\"]\n";
     let request = Request {
         policy: source("p.toml", text),
-        requests: Some(json!({ "files": { "read": ["/usr/share/zoneinfo", "/etc"] }, "limits": { "threads": 2 } })),
         ceiling: Some(source("ceiling.toml", "[limits]\nmemory = \"64 MiB\"\n")),
     };
+    let requests = json!({ "files": { "read": ["/usr/share/zoneinfo", "/etc"] }, "limits": { "threads": 2 } });
     let policy = Policy::resolve(&request, |_, _| Err("none".into())).expect("resolves");
-    assert_eq!(policy.sources(), ["p.toml", "plugin.json", "ceiling.toml"]);
+    let policy = policy.narrowed(&requests).expect("resolves");
+    assert_eq!(policy.sources(), ["p.toml", "ceiling.toml", "plugin.json"]);
     assert_eq!(grants(&policy, "files.read"), ["/usr/share/zoneinfo"]);
     assert_eq!(policy.limit(Limit::Threads).origin.source, "plugin.json");
     assert_eq!(policy.limit(Limit::Memory).origin.source, "ceiling.toml");
