@@ -1,6 +1,7 @@
 //! The layers: each function puts one in force for the calling thread, which is the only one of the process.
 
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use caps::{CapSet, Capability};
@@ -224,10 +225,10 @@ pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
 }
 
-/// Closes every descriptor from `first` on.
-pub(crate) fn close_from(first: u32) -> Result<()> {
-    // SAFETY: the process has just started (or has just mapped the plugin) and owns no descriptor at or above `first`
-    // that it uses later.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
+/// Closes every descriptor in a range.
+pub(crate) fn close(descriptors: RangeInclusive<u32>) -> Result<()> {
+    // SAFETY: the process owns no descriptor in the range that it uses later: it has either just started, or is done with
+    // the three it was started with.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, *descriptors.start(), *descriptors.end(), 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
 }

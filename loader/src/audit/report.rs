@@ -85,6 +85,8 @@ pub struct Import {
 
 impl Report {
     /// A report of findings, about an object when the file is one.
+    ///
+    /// Names are kept once per symbol and escaped: at most fifty times the file, where a linker's output takes about once.
     #[must_use]
     pub fn new(object: Option<&Object>, findings: Vec<Finding>) -> Self {
         let refused = object.is_none() || findings.iter().any(|finding| finding.severity == Severity::Refuse);

@@ -129,3 +129,66 @@ fn same_symbols(array: &Array, symbols: &Symtab<'_>, strict: &Strict<'_>) -> boo
                 && read(mine.name)
         })
 }
+
+#[cfg(test)]
+mod tests {
+    use lazaret_policy::Arch;
+
+    use super::super::sample::Sample;
+    use super::super::{dynamic, header, image, init, relocations, strings, symbols, versions};
+    use super::*;
+
+    /// The strict view of the sample, falsified in one place, compared with goblin's of the same bytes.
+    fn difference(
+        falsify: impl FnOnce(&mut Header, &mut Dynamic, &mut Vec<Span>, &mut Relocations, &mut Vec<Entry>),
+    ) -> Vec<Code> {
+        let (bytes, arch) = (Sample::new().bytes(), Arch::X86_64);
+        let mut findings = Findings::default();
+        let all = |findings: &mut Findings| {
+            let mut header = header::read(&bytes, arch, findings)?;
+            let image = image::read(&bytes, &header, arch, findings)?;
+            let mut dynamic = dynamic::read(&image, arch, findings)?;
+            let mut strings = strings::read(&image, &dynamic, findings)?;
+            let mut needed = strings.needed(&dynamic, findings);
+            let mut inits = init::read(&image, &dynamic, findings);
+            let mut relocations = relocations::read(&image, &dynamic, arch, &mut inits, findings)?;
+            let table = symbols::table(&image, &dynamic, 4, findings)?;
+            let versions = versions::read(&image, &dynamic, &mut strings, &needed, 4, findings)?;
+            let mut symbols = symbols::read(&image, table, &versions, &mut strings, findings);
+            falsify(&mut header, &mut dynamic, &mut needed, &mut relocations, &mut symbols);
+            compare(
+                &Strict {
+                    header: &header,
+                    image: &image,
+                    dynamic: &dynamic,
+                    strings: &strings,
+                    needed: &needed,
+                    relocations: &relocations,
+                    symbols: &symbols,
+                },
+                findings,
+            );
+            Ok::<_, super::super::finding::Stop>(())
+        };
+        assert!(all(&mut findings).is_ok(), "the sample is read to the end");
+        findings.into_list().iter().map(|finding| finding.code).collect()
+    }
+
+    #[test]
+    fn two_parsers_that_agree_raise_nothing() {
+        assert_eq!(difference(|_, _, _, _, _| {}), []);
+    }
+
+    #[test]
+    fn any_difference_between_two_parsers_is_refused() {
+        let refused = [Code::AmbiguousParser];
+        assert_eq!(difference(|header, _, _, _, _| header.shoff = 0), refused);
+        assert_eq!(difference(|_, dynamic, _, _, _| dynamic.needed[0] = 0), refused);
+        assert_eq!(difference(|_, dynamic, _, _, _| dynamic.needed.clear()), refused);
+        assert_eq!(difference(|_, dynamic, _, _, _| dynamic.count = 3), refused);
+        assert_eq!(difference(|_, _, needed, _, _| needed[0].len = 3), refused);
+        assert_eq!(difference(|_, _, _, relocations, _| relocations.tables[0] = None), refused);
+        assert_eq!(difference(|_, _, _, _, symbols| symbols[0].value = 1), refused);
+        assert_eq!(difference(|_, _, _, _, symbols| symbols[1].name = symbols[0].name), refused);
+    }
+}
