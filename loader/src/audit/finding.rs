@@ -69,10 +69,15 @@ pub(super) struct Stop(());
 /// How many findings of one code are kept apart; a file can break one rule a million times.
 const MAX_PER_CODE: usize = 4;
 
+/// How many places are counted before a table is read no further.
+const MAX_COUNTED: usize = 10_000;
+
 /// The findings of one reading, bounded whatever the file does.
 #[derive(Default)]
 pub(super) struct Findings {
     list: Vec<Finding>,
+    /// How often anything was found.
+    total: usize,
 }
 
 impl Findings {
@@ -113,11 +118,17 @@ impl Findings {
         if self.refused() { Err(self.halt()) } else { Ok(()) }
     }
 
+    /// Whether so much was found that counting the rest is wasted work.
+    pub(super) fn enough(&self) -> bool {
+        self.total >= MAX_COUNTED
+    }
+
     pub(super) fn into_list(self) -> Vec<Finding> {
         self.list
     }
 
     fn add(&mut self, code: Code, severity: Severity, what: impl FnOnce() -> String) -> &mut Self {
+        self.total = self.total.saturating_add(1);
         let same = self.list.iter().filter(|finding| finding.code == code).count();
         if same < MAX_PER_CODE {
             self.list.push(Finding::new(code, severity, what()));

@@ -115,8 +115,12 @@ pub(super) fn read(
         let what = || "an entry that `DT_RELACOUNT` counts as relative is not".to_owned();
         pass.findings.refuse(Code::RelocationTable, what);
     }
-    entries.iter().for_each(|entry| pass.apply(entry));
-    jmprel.as_chunks::<24>().0.iter().for_each(|entry| pass.apply(entry));
+    for entry in entries.iter().chain(jmprel.as_chunks::<24>().0) {
+        if pass.findings.enough() {
+            break;
+        }
+        pass.apply(entry);
+    }
     pass.apply_packed(relr);
     Ok(pass.sum)
 }
@@ -235,6 +239,9 @@ impl Pass<'_, '_> {
     fn apply_packed(&mut self, table: &[u8]) {
         let mut next = None;
         for word in table.as_chunks::<8>().0.iter().map(u64_at::<0, _>) {
+            if self.findings.enough() {
+                return;
+            }
             self.sum.relr = self.sum.relr.saturating_add(1);
             if word & 1 == 0 {
                 self.relocate_word(word);

@@ -7,9 +7,11 @@ use super::finding::{Code, Findings, Stop};
 use super::image::Image;
 use super::text::{hex, shown};
 
-/// How many times its own size the references into a string table may add up to. Linkers share endings and repeat a
-/// name per version; without a limit every symbol of a small file could have a name of a megabyte.
+/// How many times its own size the references into a string table may add up to. Linkers share endings, repeat a name
+/// per version and a version per symbol; without a limit every symbol of a small file could have a name of a megabyte.
 const MAX_SHARING: u64 = 8;
+/// What references may add up to beyond that: a handful of short names may share one long version.
+const SHARING_SLACK: u64 = 0x4000;
 
 /// A string of the table: its place, which is in bounds and on character boundaries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl std::fmt::Display for NotAString {
         f.write_str(match self {
             Self::Outside => "lies outside the string table",
             Self::InsideCharacter => "begins inside a character",
-            Self::SharedTooOften => "is one too many: names add up to more than eight times the string table",
+            Self::SharedTooOften => "is one too many: names add up to many times the string table",
         })
     }
 }
@@ -63,11 +65,22 @@ impl Strings<'_> {
         // Not before the budget is known to cover it: a scan is paid for as well.
         let room = usize::try_from(self.budget).unwrap_or(usize::MAX);
         let head = rest.as_bytes().get(..room.min(rest.len())).unwrap_or_default();
-        let string = std::ffi::CStr::from_bytes_until_nul(head).map_err(|_| NotAString::SharedTooOften)?;
+        let Ok(string) = std::ffi::CStr::from_bytes_until_nul(head) else {
+            // The scan is paid for with all that is left, so that a million like it cost nothing.
+            self.budget = 0;
+            return Err(NotAString::SharedTooOften);
+        };
         let (start, len) = (u32::try_from(from), u32::try_from(string.count_bytes()));
         let (Ok(start), Ok(len)) = (start, len) else { return Err(NotAString::Outside) };
-        self.budget = self.budget.saturating_sub(u64::from(len));
-        Ok(Span { start, len })
+        let span = Span { start, len };
+        self.charge(span).map(|()| span)
+    }
+
+    /// Pays for one more use of a string: reports show a version and its library with every symbol.
+    pub(super) fn charge(&mut self, span: Span) -> Result<(), NotAString> {
+        let left = self.budget.checked_sub(span.len.into());
+        self.budget = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(NotAString::SharedTooOften)
     }
 
     /// The string of a tag, if the tag stands.
@@ -115,7 +128,9 @@ pub(super) fn read<'a>(image: &Image<'a>, dynamic: &Dynamic, findings: &mut Find
         return Err(findings.refuse(Code::StringTable, what).with("size", || hex(size)).halt());
     }
     match std::str::from_utf8(bytes) {
-        Ok(table) => Ok(Strings { table, budget: MAX_SHARING.saturating_mul(len(table.len())) }),
+        Ok(table) => {
+            Ok(Strings { table, budget: MAX_SHARING.saturating_mul(len(table.len())).saturating_add(SHARING_SLACK) })
+        }
         Err(error) => {
             let what = || "the string table contains bytes that are not text".to_owned();
             let refused = findings.refuse(Code::StringTable, what);

@@ -91,6 +91,9 @@ pub(super) fn read(
 ) -> Vec<Entry> {
     let mut symbols = Vec::with_capacity(table.len());
     for (index, bytes) in table.iter().enumerate().skip(1) {
+        if findings.enough() {
+            break;
+        }
         let at = u32_at::<0, _>(bytes);
         let name = match strings.at(at.into()) {
             Ok(name) => name,
@@ -110,9 +113,19 @@ pub(super) fn read(
             version: versions.of_symbols.get(index).map_or(1, |number| u16::from_le_bytes(*number)),
         };
         let number = symbol.version & !HIDDEN;
-        if number > 1 && !versions.by_number.contains_key(&number) {
-            let what = || format!("the symbol `{}` has a version that no table defines", shown(name.of(strings.table)));
-            findings.refuse(Code::Versions, what).with("version", || number.to_string());
+        if number > 1 {
+            let version = versions.by_number.get(&number);
+            let wrong = version.map_or(Some("that no table defines"), |version| {
+                let spans = [Some(version.name), version.library].into_iter().flatten();
+                let paid = spans.into_iter().all(|span| strings.charge(span).is_ok());
+                (!paid).then_some("whose name is long and used too often")
+            });
+            if let Some(wrong) = wrong {
+                let what = || format!("the symbol `{}` has a version {wrong}", shown(name.of(strings.table)));
+                findings.refuse(Code::Versions, what).with("version", || number.to_string());
+                // Nothing is left to pay for the names behind it, or the tables belong to another file.
+                break;
+            }
         }
         if let Some(wrong) = wrong_with(&symbol, image) {
             let what = || format!("the symbol `{}` {wrong}", shown(name.of(strings.table)));

@@ -211,7 +211,7 @@ fn a_name_shared_by_every_symbol_does_not_multiply() {
     let shared = |count: usize| {
         let mut built = with(|sample| {
             sample.symbols.extend(std::iter::repeat_n(("x", 0x12, 7, TEXT), count));
-            sample.string = Some((DT_RUNPATH, &[b'a'; 400]));
+            sample.string = Some((DT_RUNPATH, &[b'a'; 500]));
         });
         let runpath = built.tag_at(DT_RUNPATH) + 8;
         let (name, at) = (built.bytes[runpath..runpath + 4].to_vec(), built.table("symbols"));
@@ -219,7 +219,23 @@ fn a_name_shared_by_every_symbol_does_not_multiply() {
         built
     };
     accepted(&shared(4).bytes);
-    refused(&shared(40), Code::String);
+    refused(&shared(60), Code::String);
+}
+
+#[test]
+fn a_long_version_used_by_every_symbol_does_not_multiply() {
+    let versioned = |count: usize| {
+        let mut built = with(|sample| {
+            sample.symbols.splice(0..0, std::iter::repeat_n(("x", 0x12, 0, 0), count));
+            sample.string = Some((DT_RUNPATH, &[b'V'; 500]));
+        });
+        let runpath = built.tag_at(DT_RUNPATH) + 8;
+        let (name, at) = (built.bytes[runpath..runpath + 4].to_vec(), built.table("verneed"));
+        built.put(at + 24, &name);
+        built
+    };
+    accepted(&versioned(4).bytes);
+    refused(&versioned(60), Code::Versions);
 }
 
 #[test]

@@ -145,3 +145,35 @@ fn the_libc_of_this_machine_is_described_as_it_is() {
     assert!(object.build_id().is_some());
     assert!(Path::new("/proc").exists());
 }
+
+/// Tables of a megabyte and more in which everything is wrong, or refers to everything else.
+#[test]
+fn a_large_hostile_table_costs_no_more_than_its_size() {
+    use super::dynamic::{DT_NULL, DT_RELR, DT_RELRSZ};
+    use super::image::PT_LOAD;
+    use super::sample::SPARE;
+
+    const SIZE: usize = 4 << 20;
+    let large = |fill: u64, tags: &dyn Fn(u64) -> Vec<(u64, u64)>| {
+        let mut sample = Sample::new();
+        sample.sections = false;
+        let at = sample.bytes().len().next_multiple_of(0x1000) as u64;
+        sample.tags.extend(tags(at));
+        let mut built = sample.build();
+        built.bytes.resize(at as usize, 0);
+        built.bytes.extend(fill.to_le_bytes().repeat(SIZE / 8));
+        built.segment(SPARE, PT_LOAD, 4, at, SIZE as u64, SIZE as u64);
+        built.bytes
+    };
+    let start = std::time::Instant::now();
+    // Bitmaps that relocate every word of memory that is not there.
+    let packed = large(u64::MAX, &|at| vec![(DT_RELR, at), (DT_RELRSZ, SIZE as u64)]);
+    assert!(read(&packed, Arch::X86_64).is_err());
+    // The same with addresses.
+    let packed = large(0x10, &|at| vec![(DT_RELR, at), (DT_RELRSZ, SIZE as u64)]);
+    let findings = read(&packed, Arch::X86_64).expect_err("no such memory is writable");
+    assert!(findings.len() < 100 && findings.iter().any(|finding| finding.code == Code::RelocationTarget));
+    assert!(read(&large(0, &|_| vec![(DT_NULL, 0)]), Arch::X86_64).is_ok());
+    // Not a measurement: the square of any of these tables would take hours.
+    assert!(start.elapsed().as_secs() < 60);
+}

@@ -1,7 +1,7 @@
 //! Reads which version, and so which library, a symbol is bound to (rule Y12). glibc stops the process when a version
 //! names a library that is not loaded, and indexes its tables with whatever number a symbol carries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::bytes::{entry, len, u16_at, u32_at};
 use super::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dynamic};
@@ -50,10 +50,14 @@ pub(super) fn read<'a>(
     findings: &mut Findings,
 ) -> Result<Versions<'a>, Stop> {
     let mut by_number = BTreeMap::new();
+    // Both lists can be as long as the file: looked up, not searched.
+    let table = strings.table;
+    let needed: BTreeSet<_> = needed.iter().map(|span| span.of(table)).collect();
     for list in [&NEEDED, &DEFINED] {
         let Some(bytes) = list.bytes(image, dynamic, findings)? else { continue };
         let entries = dynamic.value(list.tags.1).unwrap_or(0);
-        let mut reader = Reader { list, bytes, strings, needed, by_number: &mut by_number, findings, rooms: 0 };
+        let mut reader =
+            Reader { list, bytes, strings, needed: &needed, by_number: &mut by_number, findings, rooms: 0 };
         reader.rooms = len(bytes.len()).checked_div(list.sizes.1).unwrap_or(0);
         reader.walk(entries)?;
     }
@@ -89,7 +93,7 @@ struct Reader<'a, 'b, 's> {
     list: &'a List,
     bytes: &'a [u8],
     strings: &'b mut Strings<'s>,
-    needed: &'a [Span],
+    needed: &'a BTreeSet<&'s str>,
     by_number: &'b mut BTreeMap<u16, Version>,
     findings: &'b mut Findings,
     /// Sublist entries that there is room for: lists whose entries share bytes would take the square of that.
@@ -151,7 +155,7 @@ impl Reader<'_, '_, '_> {
             (u16_at::<2, _>(need), u32_at::<4, _>(need), u32_at::<8, _>(need), u32_at::<12, _>(need));
         let library = self.string(file)?;
         let name = library.of(self.strings.table);
-        if !self.needed.iter().any(|needed| *needed == library || needed.of(self.strings.table) == name) {
+        if !self.needed.contains(name) {
             let what = || format!("versions are expected of `{}`, which is not a dependency", shown(name));
             self.findings.refuse(Code::Versions, what);
         }

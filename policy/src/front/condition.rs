@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
-use crate::diagnostic::nearest;
+use crate::front::diagnostic::nearest;
 
 /// How many comparisons one condition may join; a kernel filter is a straight line with short jumps.
 const MAX_COMPARISONS: usize = 16;
@@ -226,7 +226,7 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         args: BTreeMap<String, String>,
         constants: BTreeMap<String, u64>,
     }
-    let data: Data = toml::from_str(include_str!("../data/syscall-args.toml")).expect("shipped data, tested");
+    let data: Data = toml::from_str(include_str!("../../data/syscall-args.toml")).expect("shipped data, tested");
     let argument = |text: &str| {
         let (name, bits) = text.split_once(':').expect("shipped data, tested");
         Argument { name: name.to_owned(), width: if bits == "32" { Width::Bits32 } else { Width::Bits64 } }
@@ -406,7 +406,7 @@ mod tests {
     #[test]
     fn the_table_of_arguments_names_known_calls_and_at_most_six_arguments() {
         for (call, arguments) in &TABLES.arguments {
-            assert!(crate::arch::known_names().contains(call.as_str()), "{call}");
+            assert!(crate::front::arch::known_names().contains(call.as_str()), "{call}");
             assert!(arguments.len() <= 6, "{call}");
             let names: BTreeSet<_> = arguments.iter().map(|argument| &argument.name).collect();
             assert_eq!(names.len(), arguments.len(), "{call} names an argument twice");

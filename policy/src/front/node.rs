@@ -6,8 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::text::{Lines, Place};
+use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::front::text::{Lines, Place};
 
 /// Nothing in the language nests deeper; what does is not looked into.
 const MAX_DEPTH: usize = 6;

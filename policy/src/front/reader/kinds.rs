@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{At, MAX_ITEMS, Reader};
-use crate::diagnostic::{Code, Diagnostic};
-use crate::document::{List, Written};
-use crate::node::{Node, Table, Value};
-use crate::schema;
-use crate::text::Place;
-use crate::words::Fault;
+use crate::front::diagnostic::{Code, Diagnostic};
+use crate::front::document::{List, Written};
+use crate::front::node::{Node, Table, Value};
+use crate::front::schema;
+use crate::front::text::Place;
+use crate::front::words::Fault;
 
 impl Reader<'_> {
     pub(super) fn section<'n, 'p>(

@@ -6,13 +6,13 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use crate::arch::syscall_name;
-use crate::groups;
-use crate::kernel::Arch;
-use crate::narrow::DEFAULTS;
-use crate::policy::{Policy, Request};
-use crate::profiles::{PREFIX, builtin, builtin_names};
-use crate::rules::Origin;
+use crate::front::arch::syscall_name;
+use crate::front::groups;
+use crate::front::kernel::Arch;
+use crate::front::narrow::DEFAULTS;
+use crate::front::policy::{Policy, Request};
+use crate::front::profiles::{PREFIX, builtin, builtin_names};
+use crate::front::rules::Origin;
 
 /// What each shipped policy grants: a report names the one to extend, and may ask for many calls.
 static SHIPPED: LazyLock<Vec<(&str, BTreeSet<String>)>> = LazyLock::new(|| {
@@ -76,7 +76,7 @@ impl Policy {
         let decided = right.map(|right| &right.lines[0]).or(calls.by.as_ref());
         let origin = decided.map_or_else(
             || Origin { source: DEFAULTS.to_owned(), line: 0, key: "syscalls.allow".to_owned() },
-            crate::text::Place::origin,
+            crate::front::text::Place::origin,
         );
         let never = call.and_then(groups::never);
         let guard = call.and_then(groups::guard);

@@ -5,14 +5,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::condition::Permission;
-use crate::document::{Direct, Layer, Limit, OnDeny};
-use crate::groups;
-use crate::narrow::{Accepted, Granted, Meet, Removed};
-use crate::policy::Policy;
-use crate::rules::Origin;
-use crate::text::Place;
-use crate::words::show_pattern;
+use crate::front::condition::Permission;
+use crate::front::document::{Direct, Layer, Limit, OnDeny};
+use crate::front::groups;
+use crate::front::narrow::{Accepted, Granted, Meet, Removed};
+use crate::front::policy::Policy;
+use crate::front::rules::Origin;
+use crate::front::text::Place;
+use crate::front::words::show_pattern;
 
 /// A policy laid open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -2,16 +2,16 @@
 
 use std::sync::LazyLock;
 
-use crate::text::Source;
+use crate::front::text::Source;
 
 /// Prefix of references to shipped policies.
 pub(crate) const PREFIX: &str = "builtin:";
 
 const TEXTS: [(&str, &str); 4] = [
-    ("compute", include_str!("../../profiles/compute.toml")),
-    ("file-reader", include_str!("../../profiles/file-reader.toml")),
-    ("go", include_str!("../../profiles/go.toml")),
-    ("network-client", include_str!("../../profiles/network-client.toml")),
+    ("compute", include_str!("../../../profiles/compute.toml")),
+    ("file-reader", include_str!("../../../profiles/file-reader.toml")),
+    ("go", include_str!("../../../profiles/go.toml")),
+    ("network-client", include_str!("../../../profiles/network-client.toml")),
 ];
 
 static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(|| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::kernel::Arch;
+use crate::front::kernel::Arch;
 
 impl Arch {
     /// Both architectures.

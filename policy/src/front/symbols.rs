@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::rules::{ElfRules, Placed, SymbolPattern};
+use crate::front::rules::{ElfRules, Placed, SymbolPattern};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +40,7 @@ pub struct SymbolGroup {
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("shipped data, tested");
+    let data: Data = toml::from_str(include_str!("../../data/symbol-groups.toml")).expect("shipped data, tested");
     let mut groups = BTreeMap::new();
     let mut by_symbol: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (name, group) in &data.group {
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_counts_in_the_data_are_true_and_no_symbol_is_listed_twice() {
-        let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("parses");
+        let data: Data = toml::from_str(include_str!("../../data/symbol-groups.toml")).expect("parses");
         for (name, group) in &data.group {
             let distinct: BTreeSet<_> = group.symbols.iter().collect();
             assert_eq!((group.symbols.len(), distinct.len()), (group.count, group.count), "{name}");
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_composite_includes_the_fine_group_whose_name_it_bears() {
-        let data: Data = toml::from_str(include_str!("../data/symbol-groups.toml")).expect("parses");
+        let data: Data = toml::from_str(include_str!("../../data/symbol-groups.toml")).expect("parses");
         for (name, members) in &data.composite {
             let fine = name.trim_start_matches('@');
             assert!(!data.group.contains_key(fine) || members.contains(&fine.to_owned()), "{name}");

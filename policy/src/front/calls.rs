@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::condition::{Conjunction, Permission};
-use crate::document::{Allowed, Syscalls};
-use crate::groups;
-use crate::narrow::Log;
-use crate::text::Place;
+use crate::front::condition::{Conjunction, Permission};
+use crate::front::document::{Allowed, Syscalls};
+use crate::front::groups;
+use crate::front::narrow::Log;
+use crate::front::text::Place;
 
 /// Alternatives on one call after which a filter would no longer be one a person can follow, or the kernel take.
 const MAX_ALTERNATIVES: usize = 64;

@@ -1,12 +1,12 @@
 //! The words of the language: what one string in a policy may be, and what to say when it is something else.
 
-use crate::arch::known_names;
-use crate::condition::{self, Conjunction};
-use crate::diagnostic::{Code, nearest};
-use crate::document::{Allowed, Direct, GrantedPath, Layer, LayerNeed, OnDeny, Port, Protocol, Root};
-use crate::groups;
-use crate::rules::{Digest, Hardening, NotADigest, SymbolPattern};
-use crate::symbols::symbol_groups;
+use crate::front::arch::known_names;
+use crate::front::condition::{self, Conjunction};
+use crate::front::diagnostic::{Code, nearest};
+use crate::front::document::{Allowed, Direct, GrantedPath, Layer, LayerNeed, OnDeny, Port, Protocol, Root};
+use crate::front::groups;
+use crate::front::rules::{Digest, Hardening, NotADigest, SymbolPattern};
+use crate::front::symbols::symbol_groups;
 
 /// Longest name of anything; file names on Linux are at most as long.
 const MAX_NAME: usize = 255;

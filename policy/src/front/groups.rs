@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::condition::{Conjunction, Permission, parse};
-use crate::kernel::Arch;
+use crate::front::condition::{Conjunction, Permission, parse};
+use crate::front::kernel::Arch;
 
 /// Error numbers that answers use; they are the same on both architectures.
 const ERRNOS: [(&str, u16); 6] =
@@ -96,7 +96,7 @@ struct EntryData {
 }
 
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
-    let data: Data = toml::from_str(include_str!("../data/syscall-groups.toml")).expect("shipped data, tested");
+    let data: Data = toml::from_str(include_str!("../../data/syscall-groups.toml")).expect("shipped data, tested");
     let groups = data.group.into_iter().map(|group| {
         let entries = group.entries.into_iter().map(entry).collect();
         (group.name, Group { why: group.why, internal: group.internal, entries, include: group.include })
@@ -182,7 +182,7 @@ pub(crate) fn errno_name(number: u16) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::arch::{known_names, syscall_number};
+    use crate::front::arch::{known_names, syscall_number};
 
     #[test]
     fn every_call_exists_where_the_data_says() {
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_data_lists_guards_and_refusals_once() {
-        let data: Data = toml::from_str(include_str!("../data/syscall-groups.toml")).expect("parses");
+        let data: Data = toml::from_str(include_str!("../../data/syscall-groups.toml")).expect("parses");
         assert_eq!(data.guard.len(), TABLES.guards.len());
         assert_eq!(data.never.len(), TABLES.never.len());
         assert_eq!(data.group.len(), TABLES.groups.len());

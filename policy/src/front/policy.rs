@@ -4,14 +4,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Direct, Document, Layer, Limit, OnDeny};
-use crate::kernel::Arch;
-use crate::narrow::{Accepted, Effective, Granted, Log, Removed, narrow};
-use crate::profiles::{PREFIX, builtin, builtin_names};
-use crate::rules::{ElfRules, Origin, Placed, TrustRules};
-use crate::text::{Place, Source};
-use crate::{seccomp, units};
+use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::front::document::{Direct, Document, Layer, Limit, OnDeny};
+use crate::front::kernel::Arch;
+use crate::front::narrow::{Accepted, Effective, Granted, Log, Removed, narrow};
+use crate::front::profiles::{PREFIX, builtin, builtin_names};
+use crate::front::rules::{ElfRules, Origin, Placed, TrustRules};
+use crate::front::text::{Place, Source};
+use crate::front::{seccomp, units};
 
 /// How many policies a chain of `extends` may have.
 pub const MAX_CHAIN: usize = 8;

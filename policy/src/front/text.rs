@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::rules::Origin;
+use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::front::rules::Origin;
 
 /// The largest text that is parsed. A policy is read by people; more than this is an attack or a mistake.
 pub const MAX_TEXT: usize = 256 * 1024;

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::condition::Conjunction;
-use crate::rules::{Digest, Hardening, Needed, SymbolPattern};
-use crate::text::Place;
-use crate::units;
+use crate::front::condition::Conjunction;
+use crate::front::rules::{Digest, Hardening, Needed, SymbolPattern};
+use crate::front::text::Place;
+use crate::front::units;
 
 /// A value where it was written.
 #[derive(Clone, Debug)]

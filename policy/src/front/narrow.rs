@@ -6,12 +6,12 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::calls::Calls;
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port, Trust};
-use crate::profiles::PREFIX;
-use crate::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
-use crate::text::Place;
+use crate::front::calls::Calls;
+use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port, Trust};
+use crate::front::profiles::PREFIX;
+use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
+use crate::front::text::Place;
 
 /// Something that was written and is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -1,9 +1,9 @@
 //! Runs the filters in a BPF interpreter and compares every answer with what the policy says, call by call.
 
 use super::*;
-use crate::policy::{Policy, Request};
-use crate::profiles::{builtin, builtin_names};
-use crate::text::Source;
+use crate::front::policy::{Policy, Request};
+use crate::front::profiles::{builtin, builtin_names};
+use crate::front::text::Source;
 
 const ALLOW: u32 = 0x7fff_0000;
 const TRAP: u32 = 0x0003_0000;
@@ -143,7 +143,7 @@ fn every_number_is_decided_as_the_policy_says_on_both_architectures() {
             for (filters, phase) in [(&plan.load, &phases.load), (&plan.call, &phases.call)] {
                 let far = (0..600).map(|number| number | 0x4000_0000).chain([u32::MAX, 1024, 0x8000_0000]);
                 for number in (0..600).chain(far) {
-                    let call = crate::arch::syscall_name(arch, number);
+                    let call = crate::front::arch::syscall_name(arch, number);
                     let permission = call.and_then(|call| phase.allow.get(call)).cloned().unwrap_or_default();
                     for arguments in edges(&permission) {
                         let data = Data { number, arch: audit_arch(arch), arguments };

@@ -4,12 +4,14 @@ mod kinds;
 
 use std::collections::BTreeMap;
 
-use crate::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::document::{Document, Elf, Files, Layers, Limit, List, Network, Rule, Syscalls, Trust, Unit, Written};
-use crate::node::{Context, Node, Table, Value, from_json, parse};
-use crate::rules::Needed;
-use crate::text::{Lines, MAX_TEXT, Place, Source, too_large};
-use crate::{units, words};
+use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
+use crate::front::document::{
+    Document, Elf, Files, Layers, Limit, List, Network, Rule, Syscalls, Trust, Unit, Written,
+};
+use crate::front::node::{Context, Node, Table, Value, from_json, parse};
+use crate::front::rules::Needed;
+use crate::front::text::{Lines, MAX_TEXT, Place, Source, too_large};
+use crate::front::{units, words};
 
 use kinds::{dotted, section_keys};
 
@@ -229,7 +231,7 @@ impl Reader<'_> {
     }
 
     /// A call that is allowed for any arguments and for some: a filter would silently keep only one of the two.
-    fn found_conflicts(&mut self, allow: &List<crate::document::Allowed>, rules: &List<Rule>) {
+    fn found_conflicts(&mut self, allow: &List<crate::front::document::Allowed>, rules: &List<Rule>) {
         for rule in &rules.items {
             let by = allow.items.iter().find(|item| words::allows_always(&item.value, &rule.value.call));
             if let Some(by) = by {
@@ -309,7 +311,7 @@ impl Reader<'_> {
 
     fn layers(&mut self, root: &Table, at: At<'_>) -> Layers {
         let Some((table, at)) = self.section(root, at, "layers", "layers") else { return Layers::default() };
-        let name = |need: &crate::document::LayerNeed| need.layer.name().to_owned();
+        let name = |need: &crate::front::document::LayerNeed| need.layer.name().to_owned();
         let layers = Layers {
             require: self.list(table, at, "require", words::layer, name),
             optional: self.list(table, at, "optional", words::layer, name),

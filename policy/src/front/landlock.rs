@@ -3,11 +3,11 @@
 
 use landlock::{ABI, Access, AccessFs, AccessNet, BitFlags, Scope};
 
-use crate::document::{Port, Protocol};
+use crate::front::document::{Port, Protocol};
 use crate::plan::PortRule;
 
 /// The newest ABI this release knows; a newer kernel enforces this one.
-pub(crate) const NEWEST: u32 = crate::words::NEWEST_LANDLOCK;
+pub(crate) const NEWEST: u32 = crate::front::words::NEWEST_LANDLOCK;
 
 /// What each ABI added, for reports of what an older kernel lacks.
 const ADDED: [(u32, &str); 7] = [

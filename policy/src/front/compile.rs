@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::document::{GrantedPath, Layer, Limit, Port, Protocol, Root};
-use crate::kernel::KernelSupport;
-use crate::narrow::{DEFAULTS, Granted};
+use crate::front::document::{GrantedPath, Layer, Limit, Port, Protocol, Root};
+use crate::front::kernel::KernelSupport;
+use crate::front::narrow::{DEFAULTS, Granted};
+use crate::front::policy::Policy;
+use crate::front::rules::Origin;
+use crate::front::{landlock, seccomp};
 use crate::plan::{Channel, Identity, Landlock, Limits, PathRule, Plan, Seccomp};
-use crate::policy::Policy;
-use crate::rules::Origin;
-use crate::{landlock, seccomp};
 
 /// The user and group that cells of a root host become: `nobody`, the kernel's overflow id.
 const NOBODY: u32 = 65_534;

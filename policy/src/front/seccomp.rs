@@ -7,12 +7,12 @@ use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
-use crate::arch::syscall_number;
-use crate::calls::Calls;
-use crate::condition::{Comparison, Permission, Test, Width};
-use crate::document::OnDeny;
-use crate::groups::{self, Entry};
-use crate::kernel::Arch;
+use crate::front::arch::syscall_number;
+use crate::front::calls::Calls;
+use crate::front::condition::{Comparison, Permission, Test, Width};
+use crate::front::document::OnDeny;
+use crate::front::groups::{self, Entry};
+use crate::front::kernel::Arch;
 use crate::plan::{Filter, Instruction, Seccomp};
 
 /// What a filter answers with `EPERM` where the policy says so.
@@ -179,7 +179,7 @@ fn chain(when: &Permission) -> Result<Vec<SeccompRule>, TooLarge> {
     if when.is_always() {
         return Ok(Vec::new());
     }
-    let alternative = |conjunction: &crate::condition::Conjunction| {
+    let alternative = |conjunction: &crate::front::condition::Conjunction| {
         let conditions = conjunction.0.iter().map(condition).collect::<Result<Vec<_>, _>>()?;
         SeccompRule::new(conditions).map_err(|_| TooLarge)
     };
