@@ -57,11 +57,26 @@ fn json_says_how_a_call_ended_and_what_was_enforced() {
     let answer = json(&["call", plugin.to_str().expect("UTF-8"), "u8(x: u8) -> u8", "7", "--json"], 0);
     assert_eq!((&answer["outcome"], &answer["result"]), (&"returned".into(), &7.into()));
     assert_eq!(answer["acceptance"]["how"], "unsigned");
-    let layers: Vec<&str> =
-        answer["enforcement"].as_array().expect("a list").iter().filter_map(|layer| layer["layer"].as_str()).collect();
+    let layers: Vec<&str> = answer["enforcement"]["layers"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|layer| layer["layer"].as_str())
+        .collect();
     for layer in ["landlock", "seccomp", "capabilities", "limits"] {
         assert!(layers.contains(&layer), "{layers:?}");
     }
+}
+
+#[test]
+fn a_grant_whose_variable_has_no_value_is_reported() {
+    let plugin = plugin("good/types.c", &[]);
+    let words = ["call", plugin.to_str().expect("UTF-8"), "u8(x: u8) -> u8", "7", "--policy", "builtin:file-reader"];
+    let output = lazaret(words);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("`${bundle}`"), "{}", text(&output.stderr));
+    let words = words.into_iter().chain(["--json"]).collect::<Vec<_>>();
+    assert_eq!(json(&words, 0)["enforcement"]["dropped"][0]["what"], "files.read ${bundle}");
 }
 
 #[test]

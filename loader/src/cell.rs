@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
 use lazaret_cell::sealed::Sealed;
 use lazaret_cell::wire::{self, Answer, Failure, Operation, Start, Status, Step};
-use lazaret_policy::{LayerStatus, Plan, Policy};
+use lazaret_policy::{Dropped, LayerStatus, Plan, Policy};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::audit::Object;
@@ -116,8 +117,17 @@ pub(crate) struct Load {
     pub(crate) libraries: Vec<(String, Sealed)>,
     pub(crate) object: Object,
     pub(crate) plan: Plan,
-    pub(crate) enforcement: Vec<LayerStatus>,
+    pub(crate) enforcement: Enforcement,
     pub(crate) policy: Arc<Policy>,
+}
+
+/// What is enforced on a cell, and what the policy grants and this load does not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Enforcement {
+    /// Every layer that the policy speaks of, enforced or absent.
+    pub layers: Vec<LayerStatus>,
+    /// Grants whose variable (`${bundle}`, `${state}`) has no value in this load.
+    pub dropped: Vec<Dropped>,
 }
 
 /// State: every layer is in force as the cell says, and nothing is mapped.
@@ -150,7 +160,7 @@ pub struct Cell<State> {
     object: Object,
     plan: Plan,
     policy: Arc<Policy>,
-    enforcement: Vec<LayerStatus>,
+    enforcement: Enforcement,
     state: State,
 }
 
@@ -169,7 +179,7 @@ enum Waited {
 impl<State> Cell<State> {
     /// What is enforced, layer by layer.
     #[must_use]
-    pub fn enforcement(&self) -> &[LayerStatus] {
+    pub fn enforcement(&self) -> &Enforcement {
         &self.enforcement
     }
 

@@ -48,7 +48,7 @@ pub mod trust;
 mod verify;
 
 pub use call::{ArgumentError, Function, Lie, Output, Returned, Signature, SignatureError, Value};
-pub use cell::{Cell, CellError, Confined, Ready};
+pub use cell::{Cell, CellError, Confined, Enforcement, Ready};
 pub use closure::{Audit, Audited, LibraryAudit, Resident, inspect};
 pub use confirm::Unconfined;
 pub use error::{Error, ExitStatus};

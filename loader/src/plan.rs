@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
 
-use crate::cell::{Cell, CellError, Confined, Load};
+use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::closure::Audited;
 use crate::trust::Verdict;
 
@@ -32,7 +32,7 @@ impl Audited {
             libraries: self.libraries,
             object: self.object,
             plan: planned.plan,
-            enforcement: planned.enforcement,
+            enforcement: Enforcement { layers: planned.enforcement, dropped: planned.dropped },
             policy,
         };
         Ok(Planned { load, verdict: self.verdict })

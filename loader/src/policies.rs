@@ -52,7 +52,11 @@ impl Policies {
             None => read(Path::new(name))?,
         };
         let request = Request { policy, ceiling: self.ceiling.clone() };
-        Ok(Arc::new(Policy::resolve(&request, fetch).map_err(Error::Policy)?))
+        let policy = Policy::resolve(&request, fetch).map_err(Error::Policy)?;
+        for warning in policy.warnings() {
+            tracing::warn!(policy = name, line = warning.line, %warning.message, "policy");
+        }
+        Ok(Arc::new(policy))
     }
 }
 

@@ -232,7 +232,7 @@ codes! {
     /// A table outside the file-backed part of one `PT_LOAD`.
     Address = "ELF-ADDRESS", "link again without editing the dynamic array";
     /// A table in memory that relocations or code can change.
-    WritableTable = "ELF-WRITABLE-TABLE", "link again; files edited by old versions of patchelf have this";
+    WritableTable = "ELF-WRITABLE-TABLE", "link again, or leave out the step that edits the file: patchelf moves tables there";
     /// A string table that does not hold strings.
     StringTable = "ELF-STRING-TABLE", "link again without editing the string table";
     /// A string that lies outside the string table or is shared without measure.

@@ -30,7 +30,7 @@ struct Answer<'a> {
     schema: u32,
     #[serde(flatten)]
     outcome: &'a Outcome,
-    enforcement: &'a [lazaret_policy::LayerStatus],
+    enforcement: &'a crate::Enforcement,
     acceptance: &'a crate::trust::Acceptance,
 }
 
@@ -49,6 +49,7 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
         Ok(mut loaded) => {
             if !words.json {
                 show::acceptance(loaded.acceptance())?;
+                show::dropped(loaded.cell.enforcement())?;
             }
             let outcome = match loaded.cell.bind(&signature) {
                 Ok(function) => loaded.cell.call(&function, &values),

@@ -69,6 +69,7 @@ fn real_library(host: &Host, policy: &Arc<Policy>, out: &mut impl Write) -> io::
     let layers: Vec<String> = loaded
         .cell
         .enforcement()
+        .layers
         .iter()
         .filter(|status| matches!(status.state, State::Enforced { .. }))
         .map(|status| status.layer.name().to_owned())

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::audit::escape;
 use crate::call::{Output, SignatureError, Value};
-use crate::cell::CellError;
+use crate::cell::{CellError, Enforcement};
 use crate::error::{Error, ExitStatus};
 use crate::outcome::{CallRefusal, Crash, Outcome, TimeLimit, Violation};
 use crate::trust::Acceptance;
@@ -171,6 +171,13 @@ pub(super) fn acceptance(acceptance: &Acceptance) -> io::Result<()> {
         line("note", &format!("nobody vouches for this file; {origin} accepts that"))?;
     }
     Ok(())
+}
+
+/// Says which grants of the policy this load is without.
+pub(super) fn dropped(enforcement: &Enforcement) -> io::Result<()> {
+    enforcement.dropped.iter().try_for_each(|dropped| {
+        line("note", &format!("`{}` of {} is not granted: {}", dropped.what, dropped.origin, dropped.why))
+    })
 }
 
 /// How a call ended: what it returned on `out`, anything else as text on standard error.

@@ -266,16 +266,16 @@ impl Policy {
                 let asked = if abi > 0 { format!(", {abi} required") } else { String::new() };
                 format!("ABI {level}{asked}")
             }
-            Layer::Seccomp => format!("{} syscalls while calls are served", self.served_calls()),
+            Layer::Seccomp => {
+                let phases = seccomp::Phases::of(&self.effective.calls);
+                let [load, call] = [&phases.load, &phases.call].map(|phase| phase.allow.len());
+                format!("{call} syscalls while calls are served; {load} while the plugin is mapped and initialises")
+            }
             Layer::Capabilities => "none left".to_owned(),
             Layer::Limits => "set, soft and hard alike".to_owned(),
             Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
             Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
         }
-    }
-
-    fn served_calls(&self) -> usize {
-        seccomp::Phases::of(&self.effective.calls).call.allow.len()
     }
 }
 

@@ -204,5 +204,4 @@ fn condition(comparison: &Comparison) -> Result<SeccompCondition, TooLarge> {
 }
 
 #[cfg(test)]
-#[path = "seccomp_tests.rs"]
 mod tests;
