@@ -68,6 +68,19 @@ fn another_machine_class_or_type_is_refused_by_name() {
 }
 
 #[test]
+fn the_name_in_a_file_leads_nowhere() {
+    // The host looks for the installed library of a trusted name; a name that is a path would make it read any file.
+    let decoy = directory("bad-input").join("decoy.so");
+    fs::copy("/bin/true", &decoy).expect("copy");
+    let soname = format!("-Wl,-soname,{}", decoy.display());
+    let plugin = plugin("good/types.c", &[&soname]);
+    let before = fs::metadata(&decoy).expect("metadata").accessed().expect("access time");
+    let output = lazaret(["inspect", plugin.to_str().expect("UTF-8")]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    assert_eq!(fs::metadata(&decoy).expect("metadata").accessed().expect("access time"), before);
+}
+
+#[test]
 fn a_real_executable_is_no_plugin() {
     let errors = refused_file(Path::new("/bin/true"), 1, "E-AUDIT");
     assert!(errors.contains("ELF-PIE") || errors.contains("ELF-TYPE-EXEC"), "{errors}");

@@ -154,6 +154,16 @@ impl ParseSignature for str {
 }
 
 #[test]
+fn binding_without_end_is_refused_and_the_cell_goes_on() {
+    let mut cell = compute(&plugin("good/types.c", &[]));
+    let signature = "u8(x: u8) -> u8".parse_signature();
+    let function = cell.bind(&signature).expect("bind");
+    let refused = (0..5000).find_map(|_| cell.bind(&signature).err()).expect("an end");
+    assert!(matches!(refused, Outcome::Refused(CallRefusal::TooManyFunctions)), "{refused:?}");
+    assert_eq!(returned(cell.call(&function, &[Value::Unsigned(1)])), Value::Unsigned(1));
+}
+
+#[test]
 fn cpp_has_static_constructors_exceptions_and_threads() {
     let mut cell = compute(&plugin("good/throws.cpp", &[]));
     assert_eq!(returned(call(&mut cell, "registered() -> i32", &[])), Value::Signed(3));

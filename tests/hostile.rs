@@ -102,6 +102,9 @@ refused_calls! {
     a_plugin_cannot_set_a_filter: "sets_another_filter" => "seccomp", |outcome| assert_refused_call(&outcome, "seccomp");
     a_plugin_cannot_clear_its_death_signal: "clears_its_death_signal" => "prctl",
         |outcome| assert_refused_call(&outcome, "prctl");
+    a_plugin_cannot_map_memory_that_is_not_counted: "grows_a_stack" => "mmap",
+        |outcome| assert_refused_call(&outcome, "mmap");
+    a_plugin_cannot_abort_the_host: "aborts_the_host" => "tgkill", |outcome| assert_refused_call(&outcome, "tgkill");
     a_plugin_cannot_requeue_the_waiters_of_the_host: "requeues_the_waiters_of_the_host" => "futex",
         |outcome| assert_refused_call(&outcome, "futex");
 }
@@ -248,13 +251,61 @@ fn a_cell_that_lies_is_killed() {
 }
 
 #[test]
-fn a_forged_note_forges_no_more_than_details() {
-    // The cell claims a refused execve and then dies of SIGSEGV: that it died, and of what, is not its to say.
+fn a_forged_note_does_not_turn_a_crash_into_a_violation() {
+    // The cell notes a refused execve and then dies of SIGSEGV: that it died, and of what, is the kernel's word.
     match lie("forges_a_note") {
-        Outcome::Violated(violation) => assert!(violation.claim),
+        Outcome::Crashed(crash) => assert_eq!((crash.name.as_str(), crash.claim), ("SIGSEGV", false)),
         other => panic!("{other:?}"),
     }
     host_goes_on();
+}
+
+#[test]
+fn a_plugin_cannot_move_its_stack_out_of_the_memory_limit() {
+    const ENOMEM: i64 = 12;
+    answered(ENOMEM)(called("grows_its_own_stack"));
+    answered(ENOMEM)(constructed("grows_its_own_stack"));
+    host_goes_on();
+}
+
+#[test]
+fn a_thread_that_a_constructor_left_lives_under_the_filters_of_calls() {
+    let mut loaded = load(&hostile("leaves_a_thread"), &bare()).expect("load");
+    assert_refused_call(&call(&mut loaded.cell, "wait_for_it() -> i32", &[]), "openat");
+    host_goes_on();
+}
+
+#[test]
+fn processor_time_ends_a_plugin_and_says_so() {
+    let text = "lazaret = 1\nname = \"cpu\"\nextends = \"builtin:compute\"\n[limits]\ncpu-time = \"1 s\"\n\
+                call-time = \"2 s\"\n";
+    let policy = policy_file("cpu", text);
+    let mut loaded = load(&hostile("loops_for_ever"), policy.to_str().expect("UTF-8")).expect("load");
+    match call(&mut loaded.cell, "result() -> i32", &[]) {
+        Outcome::TimedOut { limit: TimeLimit::Processor } => {}
+        // On a machine so busy that a second of processor time takes two, the other deadline is first.
+        Outcome::TimedOut { limit: TimeLimit::Call(_) } => eprintln!("the call's deadline came first"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn cells_of_a_root_host_do_not_share_a_user() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: only a root host can give its cells users of their own");
+        return;
+    }
+    let path = plugin("good/throws.cpp", &[]);
+    let mut cells = [compute(&path), compute(&path)];
+    // Each starts as many threads as its policy permits a user; together they would be over it.
+    for cell in &mut cells {
+        assert_eq!(returned(call(cell, "threads(count: i32) -> i32", &[Value::Signed(12)])), Value::Signed(66));
+    }
+    let user = |pid: u32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+        status.lines().find(|line| line.starts_with("Uid:")).map(str::to_owned).expect("a user")
+    };
+    assert_ne!(user(cells[0].pid()), user(cells[1].pid()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use lazaret::{Layer, Outcome, Value};
+use lazaret::{CellError, Error, Layer, Outcome, Value};
 
 use crate::support::{bytes, call, directory, load, plugin, policy_file, returned};
 
@@ -51,6 +51,45 @@ fn landlock_alone_refuses_a_file_that_is_not_granted() {
     assert_eq!(back.result, Value::Signed(7), "the granted file is read");
     let outcome = attempt(&policy, READ, &[path(&outside), Value::Unsigned(100)]);
     assert_eq!(returned(outcome), Value::Signed(-EACCES), "seccomp permits the call; Landlock refuses the file");
+}
+
+#[test]
+fn a_link_in_a_bundle_does_not_choose_what_is_granted() {
+    let place = directory("linked-bundle");
+    let secret = directory("linked-secret");
+    let file = readable(&secret, "secret");
+    fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("permissions");
+    fs::copy(plugin("good/touches_files.c", &[]), place.join("plugin.so")).expect("copy");
+    let bytes = fs::read(place.join("plugin.so")).expect("read");
+    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    let digest = lazaret_policy::Digest(hash.as_ref().try_into().expect("32 bytes")).to_string();
+    let manifest = format!(
+        r#"{{"_type":"https://lazaret/plugin/v1","name":"acme/links","version":"1.0.0","epoch":1,"serial":1,
+            "created":"2026-11-22T00:00:00Z","publisher":"acme","targets":[{{"arch":"{}","os":"linux","libc":"glibc",
+            "files":[{{"role":"elf","path":"plugin.so","size":{},"sha256":"{}"}}]}}]}}"#,
+        std::env::consts::ARCH,
+        bytes.len(),
+        digest.trim_start_matches("sha256:")
+    );
+    fs::write(place.join("plugin.json"), manifest).expect("write");
+    let grant = "[files]\nread = [\"${bundle}/assets\"]\n";
+    let policy = policy("linked-bundle", grant, "\"@files-read\"");
+    // Its twin first: a directory is granted.
+    fs::create_dir_all(place.join("assets")).expect("a directory");
+    let inside = readable(&place.join("assets"), "granted");
+    let mut loaded = load(&place, &policy).expect("load");
+    let outcome = call(&mut loaded.cell, READ, &[path(&inside), Value::Unsigned(100)]);
+    assert_eq!(returned(outcome), Value::Signed(7));
+    // A link to a directory elsewhere is not.
+    fs::remove_dir_all(place.join("assets")).expect("remove");
+    std::os::unix::fs::symlink(&secret, place.join("assets")).expect("link");
+    match load(&place, &policy) {
+        Err(Error::Cell(CellError::Step { subject: Some(subject), .. })) => assert!(subject.contains("assets")),
+        Err(other) => panic!("{other:?}"),
+        Ok(mut loaded) => {
+            panic!("{:?}", call(&mut loaded.cell, READ, &[path(&file), Value::Unsigned(100)]));
+        }
+    }
 }
 
 #[test]

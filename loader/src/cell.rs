@@ -21,6 +21,7 @@ use thiserror::Error;
 use crate::audit::Object;
 use crate::call::{self, Function, Lie, Signature, Value};
 use crate::confirm::{self, Phase, Unconfined};
+use crate::kernel;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_death};
 use crate::process::{self, Process};
 
@@ -102,6 +103,10 @@ impl CellError {
             Self::Step { step: Step::Identity, .. } => {
                 Some("the host is root but may not change user: run it as an ordinary user".into())
             }
+            Self::Unconfined(Unconfined { wanted, .. }) if wanted == "readable" => Some(
+                "the host must see its cells in /proc: mount it without `hidepid`, or with `gid=` of the host's group"
+                    .into(),
+            ),
             Self::PlanTooLarge { .. } => Some("grant whole directories instead of many files".into()),
             Self::NotMapped { .. } => Some("`lazaret inspect FILE` shows what it needs".into()),
             _ => None,
@@ -146,6 +151,8 @@ pub struct Ready {
     gone: Option<Outcome>,
     /// What the dynamic loader added to addresses in the file, as the cell claims.
     bias: u64,
+    /// How many functions are bound.
+    bound: u32,
 }
 
 /// A confined process with one plugin. Dropping it kills the process and leaves nothing behind.
@@ -256,19 +263,22 @@ impl<State> Cell<State> {
 
 impl Cell<Confined> {
     /// Starts a cell and waits until it says that it is confined.
-    pub(crate) fn spawn(load: Load, program: &Path) -> Result<Self, CellError> {
+    pub(crate) fn spawn(mut load: Load, program: &Path) -> Result<Self, CellError> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
+        let (process, control) = Process::start(program)
+            .map_err(|source| CellError::Start { program: program.display().to_string(), source })?;
+        if let (Some(shared), Some(own)) = (&mut load.plan.identity, kernel::cell_identity(process.pid())) {
+            *shared = own;
+        }
         let start = Start {
             plan: load.plan.clone(),
             host: std::process::id(),
             libraries: u32::try_from(load.libraries.len()).unwrap_or(u32::MAX),
             first,
         };
-        let (process, control) = Process::start(program)
-            .map_err(|source| CellError::Start { program: program.display().to_string(), source })?;
         send(&control, &start, &load, &descriptors)?;
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let cell = Self {
@@ -305,8 +315,8 @@ impl Cell<Confined> {
             return Err(CellError::Died(Box::new(self.ended(&Waited::TimedOut, limit, None))));
         }
         let mut bytes = [0; wire::ANSWER_LIMIT];
-        let (_, length) = rustix::net::recv(&self.state.control, &mut bytes, RecvFlags::TRUNC)
-            .map_err(|errno| CellError::Channel(errno.into()))?;
+        let receive = || rustix::net::recv(&self.state.control, &mut bytes, RecvFlags::TRUNC);
+        let (_, length) = rustix::io::retry_on_intr(receive).map_err(|errno| CellError::Channel(errno.into()))?;
         if length == 0 {
             // It closed its end, so it is dying or dead.
             let exit = self.process.kill().unwrap_or(process::Exit::Signal(0));
@@ -365,7 +375,7 @@ impl Cell<Confined> {
         tracing::debug!(pid, "cell ready");
         let Self { process, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
-        let state = Ready { gone: None, bias };
+        let state = Ready { gone: None, bias, bound: 0 };
         Ok(Cell { process, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
 
@@ -411,6 +421,9 @@ impl Cell<Ready> {
             let near = call::nearest(signature.name(), exported).map(str::to_owned);
             return Err(Outcome::Refused(CallRefusal::NoFunction { name: signature.name().to_owned(), near }));
         }
+        if self.state.bound >= wire::FUNCTION_LIMIT {
+            return Err(Outcome::Refused(CallRefusal::TooManyFunctions));
+        }
         let mut payload = signature.prototype().to_bytes();
         payload.extend_from_slice(signature.name().as_bytes());
         self.region.write(0, &payload).map_err(|_| Outcome::Refused(CallRefusal::TooLong))?;
@@ -420,6 +433,7 @@ impl Cell<Ready> {
             Some(Status::Done) if head.length as usize == number.len() => {
                 self.region.read(0, &mut number).map_err(|_| self.lied(Lie::Length))?;
                 let number = u32::from_ne_bytes(number);
+                self.state.bound += 1;
                 Ok(Function { signature: signature.clone(), number, cell: self.number })
             }
             Some(Status::NoSymbol) => {

@@ -140,7 +140,11 @@ impl Resident {
     }
 }
 
+/// A name that is a path would lead anywhere; the audit refuses such a `DT_NEEDED`, but a `DT_SONAME` may say anything.
 fn find(name: &str) -> Option<PathBuf> {
+    if name.contains('/') || matches!(name, "" | "." | "..") {
+        return None;
+    }
     LIBRARY_DIRECTORIES.iter().map(|directory| Path::new(directory).join(name)).find(|path| path.is_file())
 }
 
@@ -184,8 +188,9 @@ fn audited(
         }
         Ok(object) => {
             let mut findings = judge(&object, Subject::Plugin, policy);
-            if is_the_library_itself(&object, digest) {
-                findings.retain(|finding| finding.code != Code::SonameTrusted);
+            let trusted_name = |finding: &Finding| finding.code == Code::SonameTrusted;
+            if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest) {
+                findings.retain(|finding| !trusted_name(finding));
             }
             let mut closure = Closure { policy, resident, sealed: Vec::new(), audits: Vec::new(), missing: Vec::new() };
             closure.add_needs_of(&object);

@@ -47,6 +47,31 @@ pub(crate) fn inherited_filters() -> io::Result<u64> {
 pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: u64) -> Result<(), Unconfined> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
+    let wanted = demanded(plan, phase, inherited);
+    compare(&status, &wanted)?;
+    if phase == Phase::Call {
+        // A plugin's initialisers may have started threads; each has its own filters and credentials.
+        let path = format!("/proc/{pid}/task");
+        for task in fs::read_dir(&path).map_err(|error| unreadable(&path, &error))? {
+            let path = task.map_err(|error| unreadable(&path, &error))?.path().join("status");
+            match fs::read_to_string(&path) {
+                Ok(status) => compare(&status, &wanted)?,
+                Err(error) if is_gone(&error) => {}
+                Err(error) => return Err(unreadable(&path.display().to_string(), &error)),
+            }
+        }
+    }
+    limits(pid, plan)
+}
+
+/// Whether a thread ended between listing and looking (`ENOENT`, `ESRCH`).
+fn is_gone(error: &io::Error) -> bool {
+    const ESRCH: i32 = 3;
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(ESRCH)
+}
+
+/// Fields of `status` and what the plan wants in them.
+fn demanded(plan: &Plan, phase: Phase, inherited: u64) -> Vec<(&'static str, String)> {
     let filters = match phase {
         Phase::Load => plan.seccomp.load.len(),
         Phase::Call => plan.seccomp.load.len() + plan.seccomp.call.len(),
@@ -65,18 +90,27 @@ pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: u64) -> Re
         wanted.push(("Uid", four(identity.uid)));
         wanted.push(("Gid", four(identity.gid)));
         wanted.push(("Groups", String::new()));
+    } else {
+        // Whoever the host is: one user and one group, none kept aside to return to.
+        wanted.push(("Uid", four(rustix::process::getuid().as_raw())));
+        wanted.push(("Gid", four(rustix::process::getgid().as_raw())));
     }
     if phase == Phase::Load {
         // Landlock and seccomp hold for the thread that entered them and for its later children: there may be no other.
         wanted.push(("Threads", "1".to_owned()));
     }
+    wanted
+}
+
+fn compare(status: &str, wanted: &[(&str, String)]) -> Result<(), Unconfined> {
     for (name, wanted) in wanted {
-        let found = field(&status, name).unwrap_or("(absent)");
+        let found = field(status, name).unwrap_or("(absent)");
         if found != wanted {
-            return Err(Unconfined { field: name.to_owned(), wanted, found: found.to_owned() });
+            let (field, wanted) = ((*name).to_owned(), wanted.clone());
+            return Err(Unconfined { field, wanted, found: found.to_owned() });
         }
     }
-    limits(pid, plan)
+    Ok(())
 }
 
 /// Real, effective, saved and file-system id, as `/proc/PID/status` has them.

@@ -1,8 +1,32 @@
 //! What this machine's kernel can enforce, asked once.
 
+use std::fs;
 use std::path::Path;
 
-use lazaret_policy::{Arch, KernelSupport};
+use lazaret_policy::{Arch, Identity, KernelSupport};
+
+/// Whether any of the process's user ids is 0: also one that is only kept aside must not reach a cell.
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
+    ids.is_none_or(|ids| ids.split_whitespace().any(|id| id == "0"))
+}
+
+/// The user and group of one cell: its own, so that limits that the kernel counts by user are the cell's alone, and cells
+/// cannot reach each other. Above the ranges that systemd and containers use (`UIDS-GIDS` of systemd), and distinct for
+/// processes that live at the same time. `None` where the id does not exist in this user namespace.
+pub(crate) fn cell_identity(pid: u32) -> Option<Identity> {
+    const FIRST: u32 = 0x7000_0000;
+    let id = FIRST.checked_add(pid)?;
+    let exists = |map: &str| {
+        fs::read_to_string(map).unwrap_or_default().lines().any(|line| {
+            let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));
+            let (inside, _, count) = (numbers.next().unwrap_or(0), numbers.next(), numbers.next().unwrap_or(0));
+            (inside..inside.saturating_add(count)).contains(&u64::from(id))
+        })
+    };
+    (exists("/proc/self/uid_map") && exists("/proc/self/gid_map")).then_some(Identity { uid: id, gid: id })
+}
 
 /// Asks the running kernel.
 #[must_use]
@@ -12,7 +36,7 @@ pub(crate) fn probe() -> KernelSupport {
         landlock_abi: lazaret_cell::probe::landlock_abi(),
         seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         mdwe: lazaret_cell::probe::mdwe(),
-        root: rustix::process::geteuid().is_root(),
+        root: is_root(),
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use lazaret_cell::wire::FUNCTION_LIMIT;
 use lazaret_cell::{Incident, IncidentKind};
 use lazaret_policy::{Advice, Arch, Layer, Policy};
 use serde::Serialize;
@@ -91,6 +92,9 @@ pub struct Crash {
     pub place: Option<Place>,
     /// The address that could not be accessed; the cell's claim.
     pub address: Option<u64>,
+    /// Whether the cell noted anything. Signal and end are the kernel's word; place, address, and that memory was
+    /// exhausted are the cell's claim.
+    pub claim: bool,
 }
 
 /// A place in the plugin.
@@ -125,8 +129,10 @@ pub enum CallRefusal {
         /// An exported function of a similar name.
         near: Option<String>,
     },
-    /// The name is one that an earlier outcome left dead: the cell is gone.
+    /// An earlier outcome ended the cell.
     CellGone,
+    /// As many functions are bound as a cell keeps.
+    TooManyFunctions,
     /// The function belongs to another cell.
     OtherCell,
     /// The string that the function returned is longer than a message.
@@ -141,6 +147,7 @@ impl CallRefusal {
             Self::Argument(_) => "E-ARGUMENT",
             Self::NoFunction { .. } => "E-NO-FUNCTION",
             Self::CellGone => "E-CELL-GONE",
+            Self::TooManyFunctions => "E-TOO-MANY-FUNCTIONS",
             Self::OtherCell => "E-OTHER-CELL",
             Self::TooLong => "E-TOO-LONG",
         }
@@ -156,6 +163,7 @@ impl CallRefusal {
                 .map(|near| format!("did you mean `{}`?", crate::audit::escape(near)))
                 .or_else(|| Some("`lazaret inspect FILE` lists what it exports".into())),
             Self::CellGone => Some("load the plugin again".into()),
+            Self::TooManyFunctions => Some("bind each function once and keep it".into()),
             Self::OtherCell => Some("bind the function in the cell that is to run it".into()),
             Self::TooLong => Some("raise `limits.message` in the policy".into()),
         }
@@ -170,6 +178,7 @@ impl fmt::Display for CallRefusal {
                 write!(f, "the plugin exports no function `{}`", crate::audit::escape(name))
             }
             Self::CellGone => f.write_str("the cell is gone"),
+            Self::TooManyFunctions => write!(f, "{FUNCTION_LIMIT} functions are bound, and a cell keeps no more"),
             Self::OtherCell => f.write_str("the function was bound in another cell"),
             Self::TooLong => f.write_str("the returned string does not fit into a message"),
         }
@@ -211,11 +220,8 @@ pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols
             claim: false,
         })),
         Exit::Signal(libc_signal::XCPU) => Outcome::TimedOut { limit: TimeLimit::Processor },
-        Exit::Signal(signal) => match noted(IncidentKind::Syscall) {
-            // The handler itself came to grief, on a stack the plugin chose, after it had noted a refused call.
-            Some(incident) => refused_call(Some(incident), symbols, policy),
-            None => crashed(signal, noted(IncidentKind::Fault), symbols),
-        },
+        // Whatever was noted, only SIGSYS says that a call was refused.
+        Exit::Signal(signal) => crashed(signal, noted(IncidentKind::Fault), symbols),
         Exit::Status(status) => match noted(IncidentKind::Abort) {
             Some(incident) if status == 128 + libc_signal::ABRT => crashed(libc_signal::ABRT, Some(incident), symbols),
             _ => Outcome::Exited { status },
@@ -230,6 +236,7 @@ fn crashed(signal: i32, incident: Option<&Incident>, symbols: &Symbols<'_>) -> O
         name: libc_signal::name(signal).to_owned(),
         place: incident.and_then(|incident| symbols.of(incident)),
         address: fault.map(|incident| incident.address),
+        claim: incident.is_some(),
     };
     if incident.is_some_and(|incident| incident.exhausted) {
         Outcome::OutOfMemory { crash }

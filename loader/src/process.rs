@@ -4,8 +4,9 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -91,13 +92,18 @@ impl Drop for Process {
 }
 
 /// Waits until the socket has something to read or is closed by the peer, at most `limit`.
-pub(crate) fn readable(socket: &OwnedFd, limit: std::time::Duration) -> io::Result<bool> {
-    let limit = Timespec::try_from(limit).map_err(|_| io::ErrorKind::InvalidInput)?;
-    let mut fds = [PollFd::new(socket, PollFlags::IN)];
-    match rustix::event::poll(&mut fds, Some(&limit)) {
-        Ok(count) => Ok(count > 0),
-        Err(rustix::io::Errno::INTR) => Ok(false),
-        Err(errno) => Err(errno.into()),
+pub(crate) fn readable(socket: &OwnedFd, limit: Duration) -> io::Result<bool> {
+    let began = Instant::now();
+    loop {
+        let left =
+            Timespec::try_from(limit.saturating_sub(began.elapsed())).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let mut fds = [PollFd::new(socket, PollFlags::IN)];
+        match rustix::event::poll(&mut fds, Some(&left)) {
+            Ok(count) => return Ok(count > 0),
+            // poll(2) is not restarted after a handler of the host's, whatever SA_RESTART says.
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
 }
 
@@ -110,28 +116,38 @@ struct Order {
 /// Starts a child on a thread that lives as long as the host: a cell dies with the *thread* that started it
 /// (`PR_SET_PDEATHSIG(2const)`), and a caller's thread may be short-lived.
 fn spawn(program: PathBuf, stdin: OwnedFd) -> io::Result<Child> {
-    static SPAWNER: OnceLock<mpsc::Sender<Order>> = OnceLock::new();
+    // With the process it lives in: a host that forked has no such thread, though it has this memory.
+    static SPAWNER: Mutex<Option<(u32, mpsc::Sender<Order>)>> = Mutex::new(None);
     let (answer, answered) = mpsc::sync_channel(1);
-    let orders = SPAWNER.get_or_init(|| {
-        let (orders, received) = mpsc::channel::<Order>();
-        let work = move || {
-            for Order { program, stdin, answer } in received {
-                let child = command(&program).stdin(Stdio::from(stdin)).spawn();
-                if let Err(mpsc::SendError(Ok(mut child))) = answer.send(child) {
-                    // Nobody waits any more, so nobody would end it.
-                    drop(child.kill().and_then(|()| child.wait()));
-                }
+    let orders = {
+        let mut spawner = SPAWNER.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*spawner {
+            Some((process, orders)) if *process == std::process::id() => orders.clone(),
+            _ => {
+                let orders = spawner_thread()?;
+                *spawner = Some((std::process::id(), orders.clone()));
+                orders
             }
-        };
-        if let Err(error) = thread::Builder::new().name("lazaret-spawner".into()).spawn(work) {
-            // The receiver went with the closure, so every order fails below.
-            tracing::error!(%error, "no thread to start cells from");
         }
-        orders
-    });
-    let gone = |_| io::Error::other("the thread that starts cells is gone");
+    };
+    let gone = |()| io::Error::other("the thread that starts cells is gone");
     orders.send(Order { program, stdin, answer }).map_err(|_| gone(()))?;
     answered.recv().map_err(|_| gone(()))?
+}
+
+fn spawner_thread() -> io::Result<mpsc::Sender<Order>> {
+    let (orders, received) = mpsc::channel::<Order>();
+    let work = move || {
+        for Order { program, stdin, answer } in received {
+            let child = command(&program).stdin(Stdio::from(stdin)).spawn();
+            if let Err(mpsc::SendError(Ok(mut child))) = answer.send(child) {
+                // Nobody waits any more, so nobody would end it.
+                drop(child.kill().and_then(|()| child.wait()));
+            }
+        }
+    };
+    thread::Builder::new().name("lazaret-spawner".into()).spawn(work)?;
+    Ok(orders)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts a process")]

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Resource limits, `setrlimit(2)`.
     pub limits: Limits,
-    /// The user and group the cell becomes, when the host is root; `None` keeps the host's own.
+    /// The user and group the cell becomes, when the host is root; `None` keeps the host's own. The host puts an id of each
+    /// cell's own here where there are enough ids.
     pub identity: Option<Identity>,
     /// Refuse memory that is writable and later executable: `PR_SET_MDWE` (Linux 6.3).
     pub mdwe: bool,
@@ -73,6 +74,9 @@ pub struct Landlock {
 pub struct PathRule {
     /// Absolute path, as bytes: a path is not text.
     pub path: Vec<u8>,
+    /// How many bytes of it, from the start, may lead through symbolic links. The rest lies in a bundle, whose maker could
+    /// point a link at anything.
+    pub followed: u32,
     /// `LANDLOCK_ACCESS_FS_*` bits. The cell masks rights of directories away where the path is a file.
     pub access: u64,
 }

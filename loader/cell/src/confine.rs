@@ -10,7 +10,7 @@ use landlock::{
     RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use lazaret_policy::{Filter, Identity, Landlock, Limits, PathRule};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 use rustix::thread::CapabilitiesSecureBits;
 
@@ -42,7 +42,8 @@ type Result<T> = std::result::Result<T, NotConfined>;
 /// A check of our own that did not hold.
 const UNPROVEN: NotConfined = NotConfined(0);
 
-/// `setrlimit(2)`: what the plan says, and 0 for what no plugin needs.
+/// `setrlimit(2)`: what the plan says, and 0 for what no plugin needs. Soft and hard limit are the same, but for processor
+/// time: there the soft one ends the process by `SIGXCPU`, which says why, and the hard one by `SIGKILL`, which does not.
 pub(crate) fn limits(limits: &Limits) -> Result<()> {
     let set = [
         (Resource::Data, limits.data),
@@ -62,8 +63,9 @@ pub(crate) fn limits(limits: &Limits) -> Result<()> {
     for (resource, value) in set {
         // The host's own hard limit may be lower; an ordinary user cannot raise it, and lower is stricter.
         let hard = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
-        let value = Some(value.min(hard));
-        rustix::process::setrlimit(resource, Rlimit { current: value, maximum: value })?;
+        let current = value.min(hard);
+        let maximum = if resource == Resource::Cpu { current.saturating_add(1).min(hard) } else { current };
+        rustix::process::setrlimit(resource, Rlimit { current: Some(current), maximum: Some(maximum) })?;
     }
     Ok(())
 }
@@ -138,9 +140,18 @@ pub(crate) fn mdwe() -> Result<()> {
     if result == -1 { Err(io::Error::last_os_error().into()) } else { Ok(()) }
 }
 
-/// Opens what a rule names, without any right to it (`O_PATH`).
+/// Opens what a rule names, without any right to it (`O_PATH`). Where the path goes on in a bundle no link is followed, or
+/// whoever made the bundle would choose what is granted.
 pub(crate) fn open_path(rule: &PathRule) -> Result<OwnedFd> {
-    Ok(rustix::fs::open(rule.path.as_slice(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?)
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    let (followed, rest) = rule.path.split_at_checked(rule.followed as usize).ok_or(UNPROVEN)?;
+    let root = rustix::fs::open(followed, flags, Mode::empty())?;
+    let rest = rest.strip_prefix(b"/").unwrap_or(rest);
+    if rest.is_empty() {
+        return Ok(root);
+    }
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    Ok(rustix::fs::openat2(root, rest, flags, Mode::empty(), resolve)?)
 }
 
 /// Enters the plan's Landlock domain, or fails: every right is demanded of the kernel, none is best effort.
@@ -206,7 +217,8 @@ fn errno_of(error: &(dyn std::error::Error + 'static)) -> i32 {
         .unwrap_or(0)
 }
 
-/// Installs one filter, `seccomp(2)`. `no_new_privs` is set; the filter is a plan's, which is never empty.
+/// Installs one filter, `seccomp(2)`, for every thread: a plugin's initialisers may have started some. `no_new_privs` is
+/// set; the filter is a plan's, which is never empty.
 pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
     let mut program: Vec<libc::sock_filter> = filter
         .0
@@ -218,11 +230,18 @@ pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
             k: instruction.k,
         })
         .collect();
+    const THREADS: libc::c_ulong = libc::SECCOMP_FILTER_FLAG_TSYNC;
     let length = u16::try_from(program.len()).map_err(|_| UNPROVEN)?;
     let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
     // SAFETY: `program` points to `len` initialised instructions, which the kernel copies before the call returns.
-    let result = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+    let result =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, THREADS, &raw const program) };
+    match result {
+        0 => Ok(()),
+        -1 => Err(io::Error::last_os_error().into()),
+        // The number of a thread that has other filters than this one and could not be brought into line.
+        _ => Err(UNPROVEN),
+    }
 }
 
 /// Closes every descriptor in a range.

@@ -11,7 +11,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
@@ -104,6 +104,8 @@ pub(crate) fn read(replies: &Mapping) -> Option<Incident> {
 
 /// The note's words, for handlers: set once, before any handler is installed.
 static NOTE: AtomicPtr<u64> = AtomicPtr::new(ptr::null_mut());
+/// This process, whose id only `abort(3)` signals.
+static OWN: AtomicU32 = AtomicU32::new(0);
 /// The plugin's executable addresses; 0 until it is mapped.
 static CODE_START: AtomicUsize = AtomicUsize::new(0);
 
@@ -122,6 +124,7 @@ const STACK: usize = 32 * 1024;
 pub(crate) fn install(replies: &'static Mapping) -> io::Result<()> {
     let note = replies.at(0, place::END * size_of::<u64>()).ok_or(io::ErrorKind::InvalidInput)?;
     NOTE.store(note.as_ptr().cast(), Ordering::Release);
+    OWN.store(std::process::id(), Ordering::Relaxed);
 
     static ALTERNATE: OnceLock<Box<[u8]>> = OnceLock::new();
     let stack = ALTERNATE.get_or_init(|| vec![0; STACK].into_boxed_slice());
@@ -174,7 +177,10 @@ extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     if info.code != SYS_SECCOMP {
         end(128 + signal);
     }
-    let abort = i64::from(info.syscall) == libc::SYS_tgkill && registers.arguments[2] == libc::SIGABRT as u64;
+    let [target, _, sent, ..] = registers.arguments;
+    let abort = i64::from(info.syscall) == libc::SYS_tgkill
+        && target == u64::from(OWN.load(Ordering::Relaxed))
+        && sent == libc::SIGABRT as u64;
     let kind = if abort { IncidentKind::Abort } else { IncidentKind::Syscall };
     let signal = if abort { libc::SIGABRT } else { signal };
     note(kind, signal, &registers, |set| {

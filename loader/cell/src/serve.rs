@@ -8,10 +8,7 @@ use libffi::middle::{Arg, Cif, Type as FfiType};
 use libloading::os::unix::Library;
 
 use crate::region::{CellRegion, Request};
-use crate::wire::{Extent, NULL_STRING, Operation, Prototype, RESULT_BYTES, Status, Type};
-
-/// Most functions that a host may bind in one cell.
-const FUNCTIONS: usize = 4096;
+use crate::wire::{Extent, FUNCTION_LIMIT, NULL_STRING, Operation, Prototype, RESULT_BYTES, Status, Type};
 
 struct Function {
     code: CodePtr,
@@ -46,7 +43,7 @@ fn bind(
     functions: &mut Vec<Function>,
     request: &Request,
 ) -> Result<u32, Status> {
-    if functions.len() >= FUNCTIONS || request.length > region.message() {
+    if functions.len() >= FUNCTION_LIMIT as usize || request.length > region.message() {
         return Err(Status::Malformed);
     }
     let mut payload = vec![0; request.length as usize];

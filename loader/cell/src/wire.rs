@@ -18,6 +18,9 @@ pub const FIXED_DESCRIPTORS: usize = 3;
 /// Descriptors that one message may carry, `SCM_MAX_FD` of `<net/scm.h>`.
 pub const DESCRIPTOR_LIMIT: usize = 253;
 
+/// Functions that a host may bind in one cell.
+pub const FUNCTION_LIMIT: u32 = 4096;
+
 /// The first message to a cell. With it travel the descriptors: the plugin, the two halves of the region, and then
 /// `libraries` shared libraries in the order in which they must be mapped.
 #[derive(Debug, Serialize, Deserialize)]

@@ -191,10 +191,12 @@ impl Policy {
         let all = &self.effective;
         let mut paths: Vec<PathRule> = Vec::new();
         let mut grant = |path: &Granted<GrantedPath>, access: u64, key: &str| match expand(&path.value, variables) {
-            Ok(path) => match paths.iter_mut().find(|rule| rule.path == path) {
-                Some(rule) => rule.access |= access,
-                None => paths.push(PathRule { path, access }),
-            },
+            Ok((path, followed)) => {
+                match paths.iter_mut().find(|rule| (&rule.path, rule.followed) == (&path, followed)) {
+                    Some(rule) => rule.access |= access,
+                    None => paths.push(PathRule { path, followed, access }),
+                }
+            }
             Err(why) => {
                 dropped.push(Dropped { what: format!("{key} {}", path.value), why, origin: path.lines[0].origin() });
             }
@@ -330,10 +332,17 @@ fn first_kernel(abi: u32) -> &'static str {
     }
 }
 
-fn expand(path: &GrantedPath, variables: &Variables) -> Result<Vec<u8>, String> {
+/// The path in bytes, and how many of them may lead through links: all that a policy wrote out, and of a variable only its
+/// value.
+fn expand(path: &GrantedPath, variables: &Variables) -> Result<(Vec<u8>, u32), String> {
+    let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let (name, root) = match path.root {
-        Root::Absolute if path.rest.is_empty() => return Ok(b"/".to_vec()),
-        Root::Absolute => return Ok(path.rest.clone().into_bytes()),
+        Root::Absolute if path.rest.is_empty() => return Ok((b"/".to_vec(), 1)),
+        Root::Absolute => {
+            let path = path.rest.clone().into_bytes();
+            let followed = length(&path);
+            return Ok((path, followed));
+        }
         Root::Bundle => ("${bundle}", &variables.bundle),
         Root::State => ("${state}", &variables.state),
     };
@@ -344,5 +353,5 @@ fn expand(path: &GrantedPath, variables: &Variables) -> Result<Vec<u8>, String> 
     }
     let bytes = bytes.strip_suffix(b"/").unwrap_or(bytes);
     let whole = [bytes, path.rest.as_bytes()].concat();
-    Ok(if whole.is_empty() { b"/".to_vec() } else { whole })
+    Ok(if whole.is_empty() { (b"/".to_vec(), 1) } else { (whole, length(bytes)) })
 }

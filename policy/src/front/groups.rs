@@ -10,8 +10,8 @@ use crate::front::condition::{Conjunction, Permission, parse};
 use crate::front::kernel::Arch;
 
 /// Error numbers that answers use; they are the same on both architectures.
-const ERRNOS: [(&str, u16); 6] =
-    [("EPERM", 1), ("ENOENT", 2), ("EACCES", 13), ("EINVAL", 22), ("ENOTTY", 25), ("ENOSYS", 38)];
+const ERRNOS: [(&str, u16); 7] =
+    [("EPERM", 1), ("ENOENT", 2), ("ENOMEM", 12), ("EACCES", 13), ("EINVAL", 22), ("ENOTTY", 25), ("ENOSYS", 38)];
 
 /// One entry of a group.
 #[derive(Debug)]

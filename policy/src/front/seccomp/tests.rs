@@ -198,7 +198,7 @@ fn what_the_cell_needs_to_serve_is_there_for_every_policy() {
         ("recvmsg", [0, 0, 0]),
         ("sendto", [0, 0, 0]),
         ("openat", [0, 0, 0]),
-        ("seccomp", [1, 0, 0]),
+        ("seccomp", [1, 1, 0]),
         ("close_range", [0, 0, 0]),
         ("set_robust_list", [0, 0, 0]),
     ] {
@@ -206,6 +206,7 @@ fn what_the_cell_needs_to_serve_is_there_for_every_policy() {
     }
     assert_eq!(cell.loading("recvmsg", &[3, 0, 0]), TRAP, "only the control channel");
     assert_eq!(cell.loading("seccomp", &[0]), TRAP, "only filters");
+    assert_eq!(cell.loading("seccomp", &[1, 9]), TRAP, "no listener");
 }
 
 #[test]
@@ -232,8 +233,12 @@ fn memory_never_becomes_executable_after_it_was_written() {
         for call in ["pkey_mprotect", "shmat", "memfd_create", "personality", "remap_file_pages"] {
             assert_eq!(cell.loading(call, &[]), TRAP, "{call}");
         }
-        assert_eq!(cell.calling("mremap", &[0, 1, 2, 1]), ALLOW);
-        assert_eq!(cell.calling("mremap", &[0, 1, 2, 3]), TRAP);
+        assert_eq!(cell.calling("mremap", &[0, 1, 2, 1]), ERRNO | 12, "allocators copy instead");
+        assert_eq!(cell.loading("mremap", &[0, 1, 2, 1]), ERRNO | 12);
+        for flags in [0x101, 0x122, 0x21] {
+            assert_eq!(cell.calling("mmap", &[0, 4096, 3, flags]), TRAP, "not counted as data: {flags:#x}");
+            assert_eq!(cell.loading("mmap", &[0, 4096, 3, flags]), TRAP, "not counted as data: {flags:#x}");
+        }
         assert_eq!(cell.calling("madvise", &[0, 1, 4]), ALLOW);
         assert_eq!(cell.calling("madvise", &[0, 1, 9]), TRAP);
     }
