@@ -259,7 +259,7 @@ fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Pol
             .map_or_else(|| format!("system call {}", incident.syscall), str::to_owned);
         violation.arguments = incident.arguments.to_vec();
         violation.place = symbols.of(incident);
-        violation.advice = Some(policy.syscall_advice(incident.syscall, Arch::NATIVE));
+        violation.advice = Some(policy.syscall_advice(incident.syscall, Arch::NATIVE, Some(&incident.arguments)));
         violation.claim = true;
     }
     Outcome::Violated(Box::new(violation))

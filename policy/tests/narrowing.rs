@@ -270,6 +270,32 @@ fn a_port_that_the_kernel_cannot_tell_apart_is_missing_landlock() {
 }
 
 #[test]
+fn sockets_that_the_kernel_does_not_see_are_missing_landlock_though_no_port_is_listed() {
+    for (calls, abi) in [("\"@network-udp\"", 10), ("\"socket\", \"connect\"", 9), ("\"@network-client\"", 4)] {
+        let policy = alone(&format!("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", {calls}]\n"));
+        let missing = policy.plan(&kernel(abi - 1), &Variables::default()).expect_err(calls);
+        assert_eq!(missing.layers[0].required, format!("landlock>={abi}"), "{calls}");
+        assert_eq!(missing.layers[0].origin.key, "syscalls.allow");
+    }
+    let policy = alone("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"@network-client\"]\n");
+    assert!(policy.plan(&kernel(4), &Variables::default()).is_ok());
+}
+
+#[test]
+fn a_line_that_denies_direct_syscalls_is_named_wherever_it_stands() {
+    let policy = extend("[trust]\nunsigned = true\n", "[elf]\ndirect-syscalls = \"deny\"\n");
+    let origin = policy.elf().direct_syscalls.clone().expect("denied");
+    assert_eq!((origin.source.as_str(), origin.line), ("child.toml", 5));
+}
+
+#[test]
+fn a_message_that_does_not_fit_into_the_address_space_is_refused() {
+    let text = "[limits]\nmessage = \"512 MiB\"\naddress-space = \"1 GiB\"\n";
+    let found = Policy::resolve(&Request::new(source("p.toml", text)), |_, _| Err("none".into())).expect_err("refused");
+    assert_eq!((found.as_slice()[0].code, found.as_slice()[0].line), (Code::Range, 4));
+}
+
+#[test]
 fn requests_and_ceiling_take_away_and_say_so() {
     let text = "[trust]\nunsigned = true\n[files]\nread = [\"/usr/share\"]\n[syscalls]\nallow = [\"@files-read\"]\n";
     let request = Request {
@@ -309,7 +335,7 @@ fn grants_that_cannot_be_used_raise_a_warning() {
 fn advice_names_the_smallest_group_and_the_line_that_decides() {
     let policy = alone("[syscalls]\nallow = [\"@compute\"]\n");
     let number = |call| syscall_number(Arch::X86_64, call).expect("exists");
-    let advice = policy.syscall_advice(number("openat"), Arch::X86_64);
+    let advice = policy.syscall_advice(number("openat"), Arch::X86_64, None);
     assert_eq!((advice.call, &advice.granted, advice.origin.line), (Some("openat"), &Allowance::No, 4));
     let snippet = advice.snippet.clone().expect("can be allowed");
     assert_eq!(snippet, "[syscalls]\nallow = [\"@compute\", \"@files-read\"]\n");
@@ -318,17 +344,17 @@ fn advice_names_the_smallest_group_and_the_line_that_decides() {
     assert!(advice.to_string().contains("`openat` is not allowed by p.toml:4 `syscalls.allow`"), "{advice}");
 
     let child = alone("extends = \"builtin:compute\"\n");
-    let note = child.syscall_advice(number("openat"), Arch::X86_64).note.expect("a shipped policy decides");
+    let note = child.syscall_advice(number("openat"), Arch::X86_64, None).note.expect("a shipped policy decides");
     assert_eq!(note, "builtin:compute does not grant it and cannot be edited; builtin:file-reader grants it");
 
-    let advice = policy.syscall_advice(number("execve"), Arch::X86_64);
+    let advice = policy.syscall_advice(number("execve"), Arch::X86_64, None);
     assert_eq!(advice.snippet, None);
     assert!(advice.because.expect("a reason").starts_with("no policy can allow it"));
 
-    let advice = policy.syscall_advice(number("write"), Arch::X86_64);
+    let advice = policy.syscall_advice(number("write"), Arch::X86_64, None);
     assert_eq!(advice.granted, Allowance::When("fd == 1 or fd == 2".into()));
 
-    let advice = policy.syscall_advice(number("sethostname"), Arch::X86_64);
+    let advice = policy.syscall_advice(number("sethostname"), Arch::X86_64, None);
     assert_eq!(advice.snippet.as_deref(), Some("[syscalls]\nallow = [\"@compute\", \"sethostname\"]\n"));
-    assert_eq!(policy.syscall_advice(u32::MAX, Arch::X86_64).call, None);
+    assert_eq!(policy.syscall_advice(u32::MAX, Arch::X86_64, None).call, None);
 }

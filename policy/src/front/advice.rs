@@ -62,9 +62,10 @@ pub enum Allowance {
 }
 
 impl Policy {
-    /// What the policy says about a syscall number, and what would allow it.
+    /// What the policy says about a syscall number, and what would allow it. With the arguments that were refused, only
+    /// what would allow these.
     #[must_use]
-    pub fn syscall_advice(&self, number: u32, arch: Arch) -> Advice {
+    pub fn syscall_advice(&self, number: u32, arch: Arch, arguments: Option<&[u64; 6]>) -> Advice {
         let call = syscall_name(arch, number);
         let calls = &self.effective.calls;
         let right = call.and_then(|call| calls.rights.get(call)).filter(|right| !right.grant.is_never());
@@ -80,7 +81,8 @@ impl Policy {
         );
         let never = call.and_then(groups::never);
         let guard = call.and_then(groups::guard);
-        let writable = call.filter(|_| never.is_none() && granted != Allowance::Always);
+        let guarded = guard.zip(arguments).is_some_and(|(guard, arguments)| !guard.call.holds(arguments));
+        let writable = call.filter(|_| never.is_none() && !guarded && granted != Allowance::Always);
         let group = writable.and_then(|call| self.smallest_group(call));
         let purpose = group.zip(call).and_then(|(group, call)| purpose(group, call));
         let snippet = writable.map(|call| self.snippet(group.unwrap_or(call)));

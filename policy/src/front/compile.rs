@@ -237,7 +237,39 @@ impl Policy {
                 missing.push(MissingLayer { layer: Layer::Landlock, required, origin, found, help });
             }
         }
+        if missing.is_empty() {
+            missing.extend(self.unseen_sockets(kernel));
+        }
         missing
+    }
+
+    /// What a policy's sockets can reach and this kernel's Landlock does not see. Whether ports are listed does not matter:
+    /// none listed means none reachable.
+    fn unseen_sockets(&self, kernel: &KernelSupport) -> Option<MissingLayer> {
+        // What a socket is, its domain and type, and the ABI from which Landlock refuses peers that are not granted.
+        const SOCKETS: [(&str, [u64; 2], u32); 6] = [
+            ("TCP", [2, 1], 4),
+            ("TCP", [10, 1], 4),
+            ("sockets in the file system", [1, 1], 9),
+            ("sockets in the file system", [1, 2], 9),
+            ("UDP", [2, 2], 10),
+            ("UDP", [10, 2], 10),
+        ];
+        const PROTOCOLS: [u64; 3] = [0, 6, 17];
+        let reaching = ["connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen"];
+        if !reaching.into_iter().any(|call| self.may(call)) {
+            return None;
+        }
+        let right = self.effective.calls.rights.get("socket")?;
+        let grant = seccomp::during_call("socket", &right.grant);
+        SOCKETS.into_iter().find_map(|(what, [domain, kind], abi)| {
+            let admitted = PROTOCOLS.iter().any(|protocol| grant.holds(&[domain, kind, *protocol, 0, 0, 0]));
+            let (found, help) = available(Layer::Landlock, abi, kernel).err().filter(|_| admitted)?;
+            let required = format!("landlock>={abi}");
+            let found = format!("{found}, which does not see {what}; the policy allows such sockets");
+            let origin = right.lines.first()?.origin();
+            Some(MissingLayer { layer: Layer::Landlock, required, origin, found, help })
+        })
     }
 
     /// `None` for a layer that nobody asks for and that is not enforced.

@@ -92,7 +92,6 @@ impl Conjunction {
     }
 
     /// Whether it holds for these arguments.
-    #[cfg(test)]
     pub(crate) fn holds(&self, arguments: &[u64; 6]) -> bool {
         self.0.iter().all(|comparison| comparison.holds(arguments[usize::from(comparison.index)]))
     }
@@ -174,7 +173,6 @@ impl Permission {
     }
 
     /// Whether one of the alternatives holds for these arguments.
-    #[cfg(test)]
     pub(crate) fn holds(&self, arguments: &[u64; 6]) -> bool {
         self.0.iter().any(|conjunction| conjunction.holds(arguments))
     }

@@ -416,7 +416,9 @@ fn narrow_direct(base: Option<(Direct, Place)>, layer: &Document, log: &mut Log)
             if written.value == Direct::Allow {
                 log.without_effect("direct-syscalls = \"allow\"", &written.place, &by);
             }
-            Some((Direct::Deny, by))
+            // A line that demands it outranks the default of the language: it is what somebody relies on.
+            let demanded = written.value == Direct::Deny && by.line == 0;
+            Some((Direct::Deny, if demanded { written.place.clone() } else { by }))
         }
         Some((Direct::Allow, place)) if written.value == Direct::Deny => {
             log.took("direct-syscalls = \"allow\"".to_owned(), &place, &written.place);

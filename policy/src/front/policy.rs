@@ -198,7 +198,7 @@ impl Policy {
         self.effective.optional.iter().map(|(layer, place)| (*layer, place.origin()))
     }
 
-    fn may(&self, call: &str) -> bool {
+    pub(crate) fn may(&self, call: &str) -> bool {
         self.effective.calls.rights.get(call).is_some_and(|right| !right.grant.is_never())
     }
 
@@ -293,6 +293,14 @@ fn chain(
 
 /// Proves here, where a place can be named, that the filters can be built for every kernel.
 fn fits(effective: &Effective) -> Result<(), Diagnostics> {
+    let (message, message_place) = &effective.limits[&Limit::Message];
+    let (space, space_place) = &effective.limits[&Limit::AddressSpace];
+    // Two halves of a message each, and what a C library needs besides.
+    if message.saturating_mul(2).saturating_add(64 << 20) > *space {
+        let text = "two messages and 64 MiB do not fit into the address space";
+        let help = format!("raise `limits.address-space` ({})", space_place.origin());
+        return Err(Diagnostic::error(Code::Range, text, message_place).help(help).into());
+    }
     if let Some((call, place)) = effective.calls.too_many() {
         let message = format!("the rules on `{call}` combine into more than a filter can hold");
         return Err(Diagnostic::error(Code::TooManyRules, message, place).into());

@@ -108,7 +108,7 @@ fn internal(name: &str) -> (Calling, Answered) {
     (granted, answered)
 }
 
-fn during_call(call: &str, when: &Permission) -> Permission {
+pub(crate) fn during_call(call: &str, when: &Permission) -> Permission {
     groups::guard(call).map_or_else(|| when.clone(), |guard| when.and(&guard.call))
 }
 
