@@ -237,6 +237,19 @@ fn an_import_that_the_policy_denies_is_refused_before_anything_is_mapped() {
 }
 
 #[test]
+fn a_pin_holds_for_a_library_that_every_cell_has() {
+    let policy = policy_file(
+        "pinned-libc",
+        "lazaret = 1\nname = \"pinned\"\n[trust]\nunsigned = true\n[elf]\nneeded = [{ name = \"libc.so.6\", digest = \
+         \"sha256:0000000000000000000000000000000000000000000000000000000000000000\" }]\n[syscalls]\nallow = [\"@compute\"]\n",
+    );
+    let plugin = plugin("good/types.c", &[]);
+    let words = ["call", plugin.to_str().expect("UTF-8"), CALL, "1", "--policy", policy.to_str().expect("UTF-8")];
+    let errors = refused(&words, 1, "E-AUDIT");
+    assert!(errors.contains("NEEDED-DIGEST"), "{errors}");
+}
+
+#[test]
 fn words_that_are_no_command_are_usage_errors() {
     for words in [&["frobnicate"][..], &["call"], &["policy"], &["inspect"], &["call", "a", "b", "--polcy", "x"]] {
         let output = lazaret(words);

@@ -179,6 +179,63 @@ fn the_demo_shows_what_was_stopped() {
 }
 
 #[test]
+fn mistakes_in_words_are_json_where_json_is_asked_for() {
+    for words in [&["call", "--json"][..], &["inspect", "--json", "--frob"], &["policy", "check", "--json"]] {
+        assert_eq!(json(words, 2)["error"]["code"], "E-USAGE", "{words:?}");
+    }
+    let plugin = plugin("good/types.c", &[]);
+    let plugin = plugin.to_str().expect("UTF-8");
+    // One shape, whether a word is wrong by itself or only for the function.
+    assert_eq!(json(&["call", plugin, "u8(x: u8)", "256", "--json"], 2)["error"]["code"], "E-ARGUMENT");
+    assert_eq!(json(&["call", plugin, "u9(x: u8)", "1", "--json"], 1)["error"]["code"], "E-NO-FUNCTION");
+    assert_eq!(json(&["call", plugin, "f64(x: f64) -> f64", "NaN", "--json"], 0)["result"], "NaN");
+}
+
+#[test]
+fn one_file_that_cannot_be_read_does_not_lose_the_others() {
+    let zlib = library("libz.so.1");
+    let zlib = zlib.to_str().expect("UTF-8");
+    let answer = json(&["inspect", zlib, "/no/such/file", zlib, "--json"], 2);
+    let files = answer["files"].as_array().expect("a list");
+    assert_eq!(files.len(), 3);
+    assert_eq!((&files[1]["error"]["code"], &files[2]["verdict"]), (&"E-OPEN-READ".into(), &"accepted".into()));
+    let answer = json(&["policy", "check", "/no/such", "builtin:go", "--json"], 2);
+    assert_eq!(answer["policies"][1]["valid"], true);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_change_the_status() {
+    let mut child = std::process::Command::new(crate::support::LAZARET)
+        .args(["policy", "schema"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("run lazaret");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("wait").code(), Some(0));
+    let full = std::fs::File::create("/dev/full").expect("/dev/full");
+    let output = std::process::Command::new(crate::support::LAZARET)
+        .args(["policy", "schema"])
+        .stdout(full.try_clone().expect("clone"))
+        .output()
+        .expect("run lazaret");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("E-OUTPUT"));
+    let refused = std::process::Command::new(crate::support::LAZARET)
+        .args(["inspect", "/bin/true"])
+        .stderr(full)
+        .output()
+        .expect("run lazaret");
+    assert_eq!(refused.status.code(), Some(1), "messages that cannot be written do not change what happened");
+}
+
+#[test]
+fn names_of_files_cannot_move_the_cursor() {
+    let output = lazaret(["inspect", "/no/such/\u{1b}[31mfile\nerror[E-X]: forged"]);
+    let errors = text(&output.stderr);
+    assert!(!errors.contains('\u{1b}') && !errors.contains("\nerror[E-X]"), "{errors:?}");
+}
+
+#[test]
 fn help_and_version_are_on_standard_output() {
     for words in [&["--help"][..], &["--version"], &["call", "--help"]] {
         let output = lazaret(words);

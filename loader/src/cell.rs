@@ -22,6 +22,7 @@ use crate::audit::Object;
 use crate::call::{self, Function, Lie, Signature, Value};
 use crate::confirm::{self, Phase, Unconfined};
 use crate::kernel;
+use crate::open;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_death};
 use crate::process::{self, Process};
 
@@ -268,8 +269,8 @@ impl Cell<Confined> {
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
-        let (process, control) = Process::start(program)
-            .map_err(|source| CellError::Start { program: program.display().to_string(), source })?;
+        let (process, control) =
+            Process::start(program).map_err(|source| CellError::Start { program: open::shown(program), source })?;
         if let (Some(shared), Some(own)) = (&mut load.plan.identity, kernel::cell_identity(process.pid())) {
             *shared = own;
         }

@@ -8,7 +8,7 @@ mod policy;
 mod show;
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -114,36 +114,70 @@ enum PolicyWords {
 /// Runs the program on the words of its command line.
 #[must_use]
 pub fn main() -> ExitCode {
-    let words = match Words::try_parse() {
-        Ok(words) => words,
-        Err(error) => {
-            // Help and version go to standard output with status 0, mistakes to standard error with 2: clap's own rule
-            // is the contract's.
-            let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Done };
-            return finish(error.print(), status);
-        }
-    };
-    if let Err(message) = log_to_stderr(words.log.as_deref()) {
-        return finish(writeln!(io::stderr(), "error[E-USAGE]: {message}"), ExitStatus::Usage);
-    }
-    let mut out = io::stdout().lock();
-    let result = match words.command {
-        Command::Demo => demo::run(&mut out),
-        Command::Call(words) => call::run(&words, &mut out),
-        Command::Inspect(words) => inspect::run(&words, &mut out),
-        Command::Policy(words) => policy::run(&words, &mut out),
-    };
-    match result.and_then(|status| out.flush().map(|()| status)) {
+    let mut out = Output(io::stdout().lock());
+    match run(&mut out).and_then(|status| out.flush().map(|()| status)) {
         Ok(status) => ExitCode::from(status as u8),
-        Err(error) => finish(Err(error), ExitStatus::Bug),
+        Err(error) => {
+            let message = format!("the output cannot be written: {error}");
+            // Nothing more can be done for somebody whose standard error is closed as well.
+            let _told = show::mistake("E-OUTPUT", &message, None, false, &mut io::sink());
+            ExitCode::from(ExitStatus::Usage as u8)
+        }
     }
 }
 
-/// Ends after output. A reader that has gone away (`lazaret … | head`) has seen what it wanted.
-fn finish(written: io::Result<()>, status: ExitStatus) -> ExitCode {
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => ExitCode::from(ExitStatus::Bug as u8),
-        _ => ExitCode::from(status as u8),
+fn run(out: &mut impl Write) -> io::Result<ExitStatus> {
+    let words = match Words::try_parse() {
+        Ok(words) => words,
+        Err(error) => return usage(&error, out),
+    };
+    if let Err(message) = log_to_stderr(words.log.as_deref()) {
+        return show::mistake("E-USAGE", &message, None, false, out);
+    }
+    match words.command {
+        Command::Demo => demo::run(out),
+        Command::Call(words) => call::run(&words, out),
+        Command::Inspect(words) => inspect::run(&words, out),
+        Command::Policy(words) => policy::run(&words, out),
+    }
+}
+
+/// Help and version are output; everything else that clap says is a mistake, in JSON where the words ask for it.
+fn usage(error: &clap::Error, out: &mut impl Write) -> io::Result<ExitStatus> {
+    if !error.use_stderr() {
+        write!(out, "{}", error.render())?;
+        return Ok(ExitStatus::Done);
+    }
+    if std::env::args_os().any(|word| word == "--json") {
+        let text = error.to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        return show::mistake("E-USAGE", message, Some("`lazaret help` lists the commands"), true, out);
+    }
+    write!(
+        show::messages(),
+        "{}",
+        if io::stderr().is_terminal() { error.render().ansi().to_string() } else { error.to_string() }
+    )?;
+    Ok(ExitStatus::Usage)
+}
+
+/// Standard output, for somebody who may have seen enough (`lazaret … | head`): then the rest is not written, and the
+/// status is what it would have been.
+struct Output<W>(W);
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
     }
 }
 

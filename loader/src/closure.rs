@@ -1,7 +1,7 @@
 //! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
 //! permits it. Nothing is executed.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -90,7 +90,7 @@ impl Audit {
         self.refused()
             .map(|(library, finding)| match library {
                 None => format!("{finding}\n"),
-                Some(library) => format!("in {}, which it needs:\n{finding}\n", library.path.display()),
+                Some(library) => format!("in {}, which it needs:\n{finding}\n", open::shown(&library.path)),
             })
             .collect()
     }
@@ -102,7 +102,7 @@ impl fmt::Display for Audit {
         writeln!(f, "{}\n{}", self.file, self.report)?;
         writeln!(f, "file   {:<24} {}", "digest", self.digest)?;
         for library in &self.libraries {
-            writeln!(f, "needs  {:<24} {}", library.name, library.path.display())?;
+            writeln!(f, "needs  {:<24} {}", library.name, open::shown(&library.path))?;
             // Notes on libraries of the system are many and nobody's to mend; they are in the JSON form.
             for finding in library.findings.iter().filter(|finding| finding.severity != Severity::Note) {
                 writeln!(f, "{finding}")?;
@@ -116,25 +116,30 @@ impl fmt::Display for Audit {
 /// give a process two C libraries.
 #[derive(Clone, Debug, Default)]
 pub struct Resident {
-    names: BTreeSet<String>,
+    libraries: BTreeMap<String, Option<Digest>>,
 }
 
 impl Resident {
     /// What the cell program and its libraries need.
     pub(crate) fn of(program: &Path) -> Result<Self, Error> {
-        let start = |source| CellError::Start { program: program.display().to_string(), source };
+        let start = |source| CellError::Start { program: open::shown(program), source };
         let bytes = fs::read(program).map_err(start)?;
         let elf = goblin::elf::Elf::parse(&bytes).map_err(|error| start(std::io::Error::other(error)))?;
         let mut resident = Self::default();
         let mut next: Vec<String> = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
         while let Some(name) = next.pop() {
-            if let Some(path) = find(&name).filter(|_| !resident.names.contains(&name)) {
+            if resident.libraries.contains_key(&name) {
+                continue;
+            }
+            let mut digest = None;
+            if let Some(path) = find(&name) {
                 let library = open::seal(&path)?;
+                digest = Some(digest_of(&library));
                 if let Ok(object) = audit::read(library.bytes(), Arch::NATIVE) {
                     next.extend(object.needed().map(str::to_owned));
                 }
             }
-            resident.names.insert(name);
+            resident.libraries.insert(name, digest);
         }
         Ok(resident)
     }
@@ -244,13 +249,23 @@ impl Closure<'_> {
     }
 
     fn add(&mut self, name: &str) {
-        let known = self.resident.names.contains(name) || self.audits.iter().any(|library| library.name == name);
         // A name that the policy does not list is a finding of whoever needs it, and is not looked for.
         let Some(listed) = self.policy.elf().needed.iter().find(|needed| needed.value.soname == name) else { return };
-        if known {
+        if self.audits.iter().any(|library| library.name == name) {
             return;
         }
         let refuse = |code, what| Finding::new(code, Severity::Refuse, what).decided_by(Some(listed.origin.clone()));
+        let pinned = |digest: Digest| {
+            let other = listed.value.digest.filter(|pinned| *pinned != digest)?;
+            let what = format!("the library `{}` is not the one that the policy pins", audit::escape(name));
+            let finding = refuse(Code::LibraryDigest, what).with("pinned", other.to_string());
+            Some(finding.with("installed", digest.to_string()))
+        };
+        if let Some(digest) = self.resident.libraries.get(name) {
+            // It is in every cell already, from the same file; what a policy pins holds for it too.
+            self.missing.extend(digest.and_then(pinned));
+            return;
+        }
         if self.audits.len() >= LIBRARY_LIMIT {
             self.missing
                 .push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
@@ -269,11 +284,7 @@ impl Closure<'_> {
             }
         };
         let digest = digest_of(&library);
-        let mut findings = Vec::new();
-        if listed.value.digest.is_some_and(|pinned| pinned != digest) {
-            let what = format!("the library `{}` is not the one that the policy pins", audit::escape(name));
-            findings.push(refuse(Code::LibraryDigest, what).with("digest", digest.to_string()));
-        }
+        let mut findings: Vec<Finding> = pinned(digest).into_iter().collect();
         let read = audit::read(library.bytes(), Arch::NATIVE);
         // Noted before its own needs, so that a circle of libraries ends here.
         let at = self.audits.len();

@@ -14,6 +14,17 @@ pub enum Error {
     /// The file could not be opened.
     #[error("the plugin could not be opened")]
     Open(#[from] OpenError),
+    /// Another file than the plugin could not be read.
+    #[error("the {what} could not be read")]
+    Read {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        source: OpenError,
+    },
+    /// The trust document has mistakes.
+    #[error("the trust document was refused")]
+    Trust(#[source] TrustError),
     /// A policy that does not come with Lazaret.
     #[error("there is no policy `builtin:{0}`")]
     NoBuiltin(String),
@@ -56,7 +67,8 @@ impl Error {
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
-            Self::Open(error) => error.code(),
+            Self::Open(error) | Self::Read { source: error, .. } => error.code(),
+            Self::Trust(error) => error.code(),
             Self::NoBuiltin(_) => "E-NO-POLICY",
             Self::Policy(_) => "E-POLICY",
             Self::Verify(error) => error.code(),
@@ -71,6 +83,8 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Open(error) => error.hint().map(str::to_owned),
+            Self::Read { what, .. } => Some(format!("give the path of a {what} that this user may read")),
+            Self::Trust(error) => Some(error.hint().to_owned()),
             Self::Verify(error) => Some(error.hint().to_owned()),
             Self::Cell(error) => error.hint(),
             Self::NoBuiltin(_) => {
@@ -86,8 +100,8 @@ impl Error {
     #[must_use]
     pub const fn exit_status(&self) -> ExitStatus {
         match self {
-            Self::Open(_) | Self::NoBuiltin(_) => ExitStatus::Usage,
-            Self::Policy(_) | Self::Verify(_) | Self::Audit(_) => ExitStatus::Refused,
+            Self::Open(_) | Self::Read { .. } | Self::NoBuiltin(_) => ExitStatus::Usage,
+            Self::Policy(_) | Self::Trust(_) | Self::Verify(_) | Self::Audit(_) => ExitStatus::Refused,
             Self::Plan(_) => ExitStatus::Machine,
             Self::Cell(error) => match error {
                 CellError::Died(_) => ExitStatus::Plugin,

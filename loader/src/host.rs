@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::kernel;
 use crate::open::{self, Opened};
 use crate::policies::Policies;
-use crate::trust::{Acceptance, TrustDocument, TrustError, Verdict};
+use crate::trust::{Acceptance, TrustDocument, Verdict};
 
 /// Largest trust document, in bytes.
 const TRUST_LIMIT: u64 = 1024 * 1024;
@@ -51,7 +51,7 @@ impl Host {
     /// A host whose cell program lies beside this program, or where packages put it.
     ///
     /// # Errors
-    /// [`CellError::Start`] when there is none, and [`Error::Open`] when the machine's ceiling cannot be read.
+    /// [`CellError::Start`] when there is none, and [`Error::Read`] when the machine's ceiling cannot be read.
     pub fn new() -> Result<Self, Error> {
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("lazaret-cell")));
         let installed = CELL_PROGRAMS.map(PathBuf::from);
@@ -70,7 +70,7 @@ impl Host {
     /// # Errors
     /// As [`Host::new`].
     pub fn with_cell_program(program: &Path) -> Result<Self, Error> {
-        let start = |source| CellError::Start { program: program.display().to_string(), source };
+        let start = |source| CellError::Start { program: open::shown(program), source };
         let program = fs::canonicalize(program).map_err(start)?;
         let resident = Resident::of(&program)?;
         let policies = Policies::of_this_machine()?;
@@ -80,10 +80,11 @@ impl Host {
     /// Uses a trust document, which says what keys the publishers of a policy have.
     ///
     /// # Errors
-    /// [`Error::Open`] or [`Error::Verify`] when it cannot be read or used.
+    /// [`Error::Read`] when it cannot be read, [`Error::Trust`] when it has mistakes.
     pub fn with_trust_document(mut self, path: &Path) -> Result<Self, Error> {
-        let bytes = open::small(path, TRUST_LIMIT)?;
-        self.trust = Some(TrustDocument::parse(&bytes).map_err(TrustError::from)?);
+        let unreadable = |source| Error::Read { what: "trust document", source };
+        let bytes = open::small(path, TRUST_LIMIT).map_err(unreadable)?;
+        self.trust = Some(TrustDocument::parse(&bytes).map_err(|error| Error::Trust(error.into()))?);
         Ok(self)
     }
 

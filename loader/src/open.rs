@@ -28,7 +28,7 @@ const ENTRY_LIMIT: usize = 1024;
 #[derive(Debug, Error)]
 pub enum OpenError {
     /// The path cannot be read.
-    #[error("`{}` cannot be read", path.display())]
+    #[error("`{}` cannot be read", shown(path))]
     Read {
         /// The path.
         path: PathBuf,
@@ -36,7 +36,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// A device, a FIFO, a socket.
-    #[error("`{}` is {what}, not a file", path.display())]
+    #[error("`{}` is {what}, not a file", shown(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum OpenError {
         what: &'static str,
     },
     /// The file is larger than any plugin.
-    #[error("`{}` has more than {limit} bytes", path.display())]
+    #[error("`{}` has more than {limit} bytes", shown(path))]
     TooLarge {
         /// The path.
         path: PathBuf,
@@ -52,10 +52,10 @@ pub enum OpenError {
         limit: u64,
     },
     /// A directory that is not a bundle.
-    #[error("`{}` is a directory without `plugin.json`, so it is no bundle", .0.display())]
+    #[error("`{}` is a directory without `plugin.json`, so it is no bundle", shown(.0))]
     NotABundle(PathBuf),
     /// A bundle directory must have one shared object.
-    #[error("the bundle `{}` has {count} shared objects, not one", path.display())]
+    #[error("the bundle `{}` has {count} shared objects, not one", shown(path))]
     Objects {
         /// The directory.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum OpenError {
         count: usize,
     },
     /// More entries or signatures than are looked at.
-    #[error("the bundle `{}` has too many {what}; {limit} are looked at", path.display())]
+    #[error("the bundle `{}` has too many {what}; {limit} are looked at", shown(path))]
     Crowded {
         /// The directory.
         path: PathBuf,
@@ -72,6 +72,11 @@ pub enum OpenError {
         /// How many are permitted.
         limit: usize,
     },
+}
+
+/// A path as messages show it: a file's name is its maker's words.
+pub(crate) fn shown(path: &Path) -> String {
+    crate::audit::escape(&path.to_string_lossy())
 }
 
 impl OpenError {
@@ -92,7 +97,8 @@ impl OpenError {
     #[must_use]
     pub const fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Read { .. } | Self::TooLarge { .. } => None,
+            Self::Read { .. } => Some("check the path, and that this user may read it"),
+            Self::TooLarge { .. } => Some("no plugin is that large; is it the right file?"),
             Self::NotAFile { .. } => Some("give a shared object, or the directory of a bundle"),
             Self::NotABundle(_) => Some("a bundle has `plugin.json`, its signature and one shared object"),
             Self::Objects { .. } => Some("give one shared object, or a bundle with one"),
@@ -133,6 +139,12 @@ impl Opened {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
         let plugin = seal(path)?;
         Ok(Self { name, plugin, manifest: None, signatures: Vec::new(), bundle: None })
+    }
+
+    /// Whether it is a bundle, and not a shared object by itself.
+    #[must_use]
+    pub fn is_bundle(&self) -> bool {
+        self.bundle.is_some()
     }
 
     fn open_bundle(path: &Path) -> Result<Self, OpenError> {

@@ -47,6 +47,51 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// Stable code; `None` for a call that returned.
+    #[must_use]
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Returned(_) => None,
+            Self::Violated(violation) => Some(match violation.layer {
+                Layer::Limits => "V-LIMIT",
+                _ => "V-SYSCALL",
+            }),
+            Self::Crashed(_) => Some("V-CRASHED"),
+            Self::Exited { .. } => Some("V-EXITED"),
+            Self::TimedOut { .. } => Some("V-TIMED-OUT"),
+            Self::OutOfMemory { .. } => Some("V-OUT-OF-MEMORY"),
+            Self::Refused(refusal) => Some(refusal.code()),
+            Self::Lied { .. } => Some("V-LIED"),
+        }
+    }
+}
+
+/// One sentence.
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Returned(_) => f.write_str("the function returned"),
+            Self::Violated(violation) => {
+                let act = crate::audit::escape(&violation.act);
+                write!(f, "the plugin tried `{act}` and {} stopped it", violation.layer.name())
+            }
+            Self::Crashed(crash) => write!(f, "the plugin crashed: {}", crash.name),
+            Self::Exited { status } => write!(f, "the plugin left its process with status {status}"),
+            Self::TimedOut { limit } => {
+                let limit = match limit {
+                    TimeLimit::Call(limit) | TimeLimit::Load(limit) => format!("{limit:?}"),
+                    TimeLimit::Processor => "its processor time".into(),
+                };
+                write!(f, "the plugin did not answer within {limit} and was killed")
+            }
+            Self::OutOfMemory { .. } => f.write_str("the plugin used up its memory and then failed"),
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Lied { lie } => write!(f, "the cell lied and was killed: {lie}"),
+        }
+    }
+}
+
 /// A limit in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -161,7 +206,7 @@ impl CallRefusal {
             Self::NoFunction { near, .. } => near
                 .as_ref()
                 .map(|near| format!("did you mean `{}`?", crate::audit::escape(near)))
-                .or_else(|| Some("`lazaret inspect FILE` lists what it exports".into())),
+                .or_else(|| Some("`lazaret inspect --json FILE` lists what it exports".into())),
             Self::CellGone => Some("load the plugin again".into()),
             Self::TooManyFunctions => Some("bind each function once and keep it".into()),
             Self::OtherCell => Some("bind the function in the cell that is to run it".into()),

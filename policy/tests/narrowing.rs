@@ -271,14 +271,22 @@ fn a_port_that_the_kernel_cannot_tell_apart_is_missing_landlock() {
 
 #[test]
 fn sockets_that_the_kernel_does_not_see_are_missing_landlock_though_no_port_is_listed() {
+    let level = |landlock_abi| KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        processors: 2,
+    };
     for (calls, abi) in [("\"@network-udp\"", 10), ("\"socket\", \"connect\"", 9), ("\"@network-client\"", 4)] {
         let policy = alone(&format!("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", {calls}]\n"));
-        let missing = policy.plan(&kernel(abi - 1), &Variables::default()).expect_err(calls);
+        let missing = policy.plan(&level(abi - 1), &Variables::default()).expect_err(calls);
         assert_eq!(missing.layers[0].required, format!("landlock>={abi}"), "{calls}");
         assert_eq!(missing.layers[0].origin.key, "syscalls.allow");
     }
     let policy = alone("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"@network-client\"]\n");
-    assert!(policy.plan(&kernel(4), &Variables::default()).is_ok());
+    assert!(policy.plan(&level(4), &Variables::default()).is_ok());
 }
 
 #[test]

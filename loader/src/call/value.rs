@@ -18,6 +18,7 @@ pub enum Value {
     /// `i8` to `i64`.
     Signed(i64),
     /// `f32` or `f64`.
+    #[serde(serialize_with = "number_or_word")]
     Float(f64),
     /// A string without its NUL, or the bytes of a buffer.
     #[serde(serialize_with = "text_or_hex")]
@@ -54,6 +55,11 @@ fn text_or_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::E
         Ok(text) => serializer.serialize_str(text),
         Err(_) => serializer.collect_map([("hex", hex(bytes))]),
     }
+}
+
+/// A number in JSON, which has no infinities and no NaN: those as the words that Rust and C read back.
+fn number_or_word<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.is_finite() { serializer.serialize_f64(*number) } else { serializer.collect_str(number) }
 }
 
 /// Pairs of hexadecimal digits.

@@ -81,8 +81,8 @@ fn elements(parameter: &Parameter, element: Scalar, word: &OsStr) -> Result<Vec<
     if let Some(path) = bytes.strip_prefix(b"@") {
         let path = Path::new(OsStr::from_bytes(path));
         return crate::open::small(path, FILE_LIMIT).map_err(|error| WordError {
-            what: format!("argument `{}`: {error}", parameter.name),
-            hint: Some("`text:@…` passes a text that begins with `@`".into()),
+            what: format!("argument `{}`: {}", parameter.name, super::show::chain(&error)),
+            hint: Some("`@FILE` passes what a file holds, and `text:@…` a text that begins with `@`".into()),
         });
     }
     if let Some(digits) = bytes.strip_prefix(b"hex:") {

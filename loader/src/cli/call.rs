@@ -29,7 +29,7 @@ Examples:
 struct Answer<'a> {
     schema: u32,
     #[serde(flatten)]
-    outcome: &'a Outcome,
+    ended: show::Ended<'a>,
     enforcement: &'a crate::Enforcement,
     acceptance: &'a crate::trust::Acceptance,
 }
@@ -49,16 +49,19 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
         Ok(mut loaded) => {
             if !words.json {
                 show::acceptance(loaded.acceptance())?;
-                show::dropped(loaded.cell.enforcement())?;
+                show::without(loaded.cell.enforcement())?;
             }
             let outcome = match loaded.cell.bind(&signature) {
                 Ok(function) => loaded.cell.call(&function, &values),
                 Err(outcome) => outcome,
             };
-            if words.json {
+            if let (true, Outcome::Refused(refusal)) = (words.json, &outcome) {
+                let hint = refusal.hint();
+                show::mistake(refusal.code(), &refusal.to_string(), hint.as_deref(), words.json, out)?;
+            } else if words.json {
                 let answer = Answer {
                     schema: show::SCHEMA,
-                    outcome: &outcome,
+                    ended: show::Ended::of(&outcome),
                     enforcement: loaded.cell.enforcement(),
                     acceptance: loaded.acceptance(),
                 };

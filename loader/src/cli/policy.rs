@@ -12,7 +12,14 @@ use crate::error::{Error, ExitStatus};
 #[derive(Serialize)]
 struct Checked<'a> {
     schema: u32,
-    policies: Vec<CheckedPolicy<'a>>,
+    policies: Vec<Entry<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Entry<'a> {
+    Checked(CheckedPolicy<'a>),
+    Unreadable { policy: &'a str, error: serde_json::Value },
 }
 
 #[derive(Serialize)]
@@ -40,6 +47,7 @@ fn check(names: &[String], as_json: bool, out: &mut impl Write) -> io::Result<Ex
     };
     let palette = if io::stderr().is_terminal() { Palette::Coloured } else { Palette::Plain };
     let mut status = ExitStatus::Done;
+    let mut unreadable = false;
     let mut checked = Checked { schema: show::SCHEMA, policies: Vec::new() };
     for name in names {
         let (valid, diagnostics) = match policies.resolve(name) {
@@ -48,21 +56,31 @@ fn check(names: &[String], as_json: bool, out: &mut impl Write) -> io::Result<Ex
                 status = ExitStatus::Refused;
                 (false, diagnostics)
             }
-            // A file that cannot be read ends the check: what the words mean is unclear.
-            Err(error) => return show::error(&error, as_json, out),
+            Err(error) => {
+                // The others are still checked; that one could not be read outranks what they say.
+                unreadable = true;
+                if as_json {
+                    let error = serde_json::to_value(show::reason(&error)?)?;
+                    checked.policies.push(Entry::Unreadable { policy: name, error });
+                } else {
+                    show::error(&error, false, out)?;
+                }
+                continue;
+            }
         };
         if !as_json {
-            write!(io::stderr(), "{}", diagnostics.render(palette))?;
+            write!(show::messages(), "{}", diagnostics.render(palette))?;
             if valid {
-                writeln!(out, "{name}: valid")?;
+                writeln!(out, "{}: valid", crate::audit::escape(name))?;
             }
         }
-        checked.policies.push(CheckedPolicy { policy: name, valid, diagnostics: diagnostics.as_slice().to_vec() });
+        let diagnostics = diagnostics.as_slice().to_vec();
+        checked.policies.push(Entry::Checked(CheckedPolicy { policy: name, valid, diagnostics }));
     }
     if as_json {
         show::json(&checked, out)?;
     }
-    Ok(status)
+    Ok(if unreadable { ExitStatus::Usage } else { status })
 }
 
 fn explain(name: &str, as_json: bool, out: &mut impl Write) -> io::Result<ExitStatus> {

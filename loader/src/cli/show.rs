@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use lazaret_policy::Palette;
+use lazaret_policy::{Palette, State};
 use serde::Serialize;
 
 use crate::audit::escape;
@@ -16,6 +16,22 @@ use crate::trust::Acceptance;
 
 /// Version of everything printed with `--json`.
 pub(super) const SCHEMA: u32 = 1;
+
+/// How a call ended, in JSON: with the code and the sentence that people read.
+#[derive(Serialize)]
+pub(super) struct Ended<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+    message: String,
+    #[serde(flatten)]
+    outcome: &'a Outcome,
+}
+
+impl<'a> Ended<'a> {
+    pub(super) fn of(outcome: &'a Outcome) -> Self {
+        Self { code: outcome.code(), message: outcome.to_string(), outcome }
+    }
+}
 
 /// Prints one JSON document.
 pub(super) fn json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
@@ -29,14 +45,32 @@ struct JsonError<'a> {
     error: JsonReason<'a>,
 }
 
+/// Why something was not done, in JSON.
 #[derive(Serialize)]
-struct JsonReason<'a> {
+pub(super) struct JsonReason<'a> {
     code: &'a str,
     message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<serde_json::Value>,
+}
+
+/// Standard error, for messages. One that cannot be written must not change what a command's status says.
+pub(super) fn messages() -> impl Write {
+    struct Messages(io::Stderr);
+
+    impl Write for Messages {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(self.0.write(bytes).unwrap_or(bytes.len()))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush().or(Ok(()))
+        }
+    }
+
+    Messages(io::stderr())
 }
 
 /// Colours, where standard error is a terminal.
@@ -60,12 +94,17 @@ impl Paint {
 
 fn headline(kind: &str, code: &str, message: &str) -> io::Result<()> {
     let paint = Paint::stderr();
-    writeln!(io::stderr(), "{}: {message}", paint.bold_red(&format!("{kind}[{code}]")))
+    writeln!(messages(), "{}: {message}", paint.bold_red(&format!("{kind}[{code}]")))
 }
 
 fn line(label: &str, text: &str) -> io::Result<()> {
     let paint = Paint::stderr();
-    writeln!(io::stderr(), "  {} {text}", paint.cyan(&format!("{label}:")))
+    writeln!(messages(), "  {} {text}", paint.cyan(&format!("{label}:")))
+}
+
+/// A remark.
+pub(super) fn note(text: &str) -> io::Result<()> {
+    line("note", text)
 }
 
 /// A mistake in the words of a command line.
@@ -93,7 +132,7 @@ pub(super) fn signature_error(error: &SignatureError, as_json: bool, out: &mut i
     if !as_json {
         headline("error", "E-SIGNATURE", &error.to_string())?;
         for text in error.excerpt().lines() {
-            writeln!(io::stderr(), "    {text}")?;
+            writeln!(messages(), "    {text}")?;
         }
         if let Some(hint) = error.hint() {
             line("hint", hint)?;
@@ -112,9 +151,20 @@ pub(super) fn signature_error(error: &SignatureError, as_json: bool, out: &mut i
 }
 
 /// The sentence of an error and of everything below it, once each.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// An error in JSON, with what its step knows.
+pub(super) fn reason(error: &Error) -> io::Result<JsonReason<'_>> {
+    let details = match error {
+        Error::Policy(diagnostics) => Some(serde_json::to_value(diagnostics)?),
+        Error::Audit(report) => Some(serde_json::to_value(report)?),
+        Error::Plan(missing) => Some(serde_json::to_value(missing)?),
+        _ => None,
+    };
+    Ok(JsonReason { code: error.code(), message: chain(error), hint: error.hint(), details })
 }
 
 /// Why a plugin was not loaded.
@@ -126,36 +176,39 @@ pub(super) fn error(error: &Error, as_json: bool, out: &mut impl Write) -> io::R
                 schema: u32,
                 phase: &'static str,
                 #[serde(flatten)]
-                outcome: &'a Outcome,
+                ended: Ended<'a>,
             }
-            json(&Died { schema: SCHEMA, phase: "load", outcome }, out)?;
+            json(&Died { schema: SCHEMA, phase: "load", ended: Ended::of(outcome) }, out)?;
         } else {
             self::outcome(outcome, out)?;
             line("when", "while the plugin was loading: its initialisers run then")?;
         }
         return Ok(status_of(outcome));
     }
-    let details = match error {
-        Error::Policy(diagnostics) => Some(serde_json::to_value(diagnostics)?),
-        Error::Audit(report) => Some(serde_json::to_value(report)?),
-        Error::Plan(missing) => Some(serde_json::to_value(missing)?),
-        _ => None,
-    };
     if as_json {
-        let reason = JsonReason { code: error.code(), message: chain(error), hint: error.hint(), details };
+        let reason = reason(error)?;
         json(&JsonError { schema: SCHEMA, error: reason }, out)?;
         return Ok(error.exit_status());
     }
     let palette = if io::stderr().is_terminal() { Palette::Coloured } else { Palette::Plain };
     match error {
-        Error::Policy(diagnostics) => write!(io::stderr(), "{}", diagnostics.render(palette))?,
+        Error::Policy(diagnostics) => write!(messages(), "{}", diagnostics.render(palette))?,
         Error::Audit(report) => {
             headline("error", error.code(), &chain(error))?;
-            write!(io::stderr(), "{}", report.refusals())?;
+            write!(messages(), "{}", report.refusals())?;
         }
         Error::Plan(missing) => {
             headline("error", error.code(), &chain(error))?;
-            write!(io::stderr(), "{missing}")?;
+            for layer in &missing.layers {
+                writeln!(
+                    messages(),
+                    "  `{}` is required by {}; here is {}",
+                    layer.required,
+                    layer.origin,
+                    layer.found
+                )?;
+                line("hint", &layer.help)?;
+            }
         }
         _ => headline("error", error.code(), &chain(error))?,
     }
@@ -173,8 +226,16 @@ pub(super) fn acceptance(acceptance: &Acceptance) -> io::Result<()> {
     Ok(())
 }
 
-/// Says which grants of the policy this load is without.
-pub(super) fn dropped(enforcement: &Enforcement) -> io::Result<()> {
+/// Says what of the policy this load is without: optional layers that are absent, and grants that have no value.
+pub(super) fn without(enforcement: &Enforcement) -> io::Result<()> {
+    for layer in &enforcement.layers {
+        if let State::Absent { why } = &layer.state {
+            line(
+                "note",
+                &format!("without `{}`, which {} lists as optional: {why}", layer.layer.name(), layer.origin),
+            )?;
+        }
+    }
     enforcement.dropped.iter().try_for_each(|dropped| {
         line("note", &format!("`{}` of {} is not granted: {}", dropped.what, dropped.origin, dropped.why))
     })
@@ -192,41 +253,44 @@ pub(super) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()>
             }
             Ok(())
         }
-        Outcome::Violated(violation) => self::violation(violation),
-        Outcome::Crashed(crash) => crashed("V-CRASHED", &format!("the plugin crashed: {}", crash.name), crash),
-        Outcome::OutOfMemory { crash } => {
-            crashed("V-OUT-OF-MEMORY", "the plugin used up its memory and then failed", crash)?;
-            line("policy", "`limits.memory` is the limit")
-        }
-        Outcome::Exited { status } => {
-            headline("outcome", "V-EXITED", &format!("the plugin left its process with status {status}"))
-        }
-        Outcome::TimedOut { limit } => {
-            let (key, limit) = match limit {
-                TimeLimit::Call(limit) => ("call-time", format!("{limit:?}")),
-                TimeLimit::Load(limit) => ("load-time", format!("{limit:?}")),
-                TimeLimit::Processor => ("cpu-time", "its processor time".into()),
-            };
-            let message = format!("the plugin did not answer within {limit} and was killed");
-            headline("outcome", "V-TIMED-OUT", &message)?;
-            line("policy", &format!("`limits.{key}` is the limit"))
-        }
         Outcome::Refused(refusal) => {
             headline("error", refusal.code(), &refusal.to_string())?;
             refusal.hint().map_or(Ok(()), |hint| line("hint", &hint))
         }
-        Outcome::Lied { lie } => {
-            headline("outcome", "V-LIED", &format!("the cell lied and was killed: {lie}"))?;
-            line(
-                "note",
-                "no plugin does this by accident alone: something wrote over the memory it shares with its host",
-            )
+        ended => {
+            let kind = if matches!(ended, Outcome::Violated(_)) { "violation" } else { "outcome" };
+            headline(kind, ended.code().unwrap_or_default(), &ended.to_string())?;
+            details(ended)
         }
     }
 }
 
-fn crashed(code: &str, message: &str, crash: &Crash) -> io::Result<()> {
-    headline("outcome", code, message)?;
+/// What is known of an end, and what to do about it.
+fn details(ended: &Outcome) -> io::Result<()> {
+    match ended {
+        Outcome::Violated(violation) => self::violation(violation),
+        Outcome::Crashed(crash) => crashed(crash),
+        Outcome::OutOfMemory { crash } => {
+            crashed(crash)?;
+            line("policy", "`limits.memory` is the limit; that it was reached is what the cell noted")
+        }
+        Outcome::TimedOut { limit } => {
+            let key = match limit {
+                TimeLimit::Call(_) => "call-time",
+                TimeLimit::Load(_) => "load-time",
+                TimeLimit::Processor => "cpu-time",
+            };
+            line("policy", &format!("`limits.{key}` is the limit"))
+        }
+        Outcome::Exited { .. } => line("hint", "a plugin returns to its caller; find what calls `exit` in it"),
+        Outcome::Lied { .. } => {
+            line("note", "no plugin does this by accident alone: it wrote over the memory it shares with its host")
+        }
+        Outcome::Returned(_) | Outcome::Refused(_) => Ok(()),
+    }
+}
+
+fn crashed(crash: &Crash) -> io::Result<()> {
     if let Some(place) = &crash.place {
         line("at", &place.to_string())?;
     }
@@ -237,8 +301,6 @@ fn crashed(code: &str, message: &str, crash: &Crash) -> io::Result<()> {
 }
 
 fn violation(violation: &Violation) -> io::Result<()> {
-    let act = escape(&violation.act);
-    headline("violation", "V-SYSCALL", &format!("the plugin tried `{act}` and {} stopped it", violation.layer.name()))?;
     if let Some(place) = &violation.place {
         line("at", &place.to_string())?;
     }
@@ -247,7 +309,7 @@ fn violation(violation: &Violation) -> io::Result<()> {
         line("arguments", &arguments.join(" "))?;
     }
     if let Some(advice) = &violation.advice {
-        write!(io::stderr(), "{advice}")?;
+        write!(messages(), "{advice}")?;
     }
     if violation.claim {
         line("note", "that it was stopped is the kernel's word; call, arguments and place are what the cell noted")?;
