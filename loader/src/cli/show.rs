@@ -202,7 +202,7 @@ pub(super) fn error(error: &Error, as_json: bool, out: &mut impl Write) -> io::R
             for layer in &missing.layers {
                 writeln!(
                     messages(),
-                    "  `{}` is required by {}; here is {}",
+                    "  `{}` is required by {}: {}",
                     layer.required,
                     layer.origin,
                     layer.found
