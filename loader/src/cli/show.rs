@@ -200,13 +200,7 @@ pub(super) fn error(error: &Error, as_json: bool, out: &mut impl Write) -> io::R
         Error::Plan(missing) => {
             headline("error", error.code(), &chain(error))?;
             for layer in &missing.layers {
-                writeln!(
-                    messages(),
-                    "  `{}` is required by {}: {}",
-                    layer.required,
-                    layer.origin,
-                    layer.found
-                )?;
+                writeln!(messages(), "  `{}` is required by {}: {}", layer.required, layer.origin, layer.found)?;
                 line("hint", &layer.help)?;
             }
         }
