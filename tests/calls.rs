@@ -174,6 +174,21 @@ fn cpp_has_static_constructors_exceptions_and_threads() {
 }
 
 #[test]
+fn what_a_c_library_looks_for_by_itself_is_no_violation() {
+    let mut cell = compute(&plugin("good/asks_its_runtime.c", &[]));
+    // Where the files are not to be had: processors are counted another way, the time is UTC, the locale stays as it is.
+    let Value::Signed(processors) = returned(call(&mut cell, "processors() -> i32", &[])) else { panic!("a number") };
+    assert!(processors >= 1);
+    assert_eq!(returned(call(&mut cell, "hour_of(time: i64) -> i32", &[Value::Signed(3600)])), Value::Signed(1));
+    assert_eq!(returned(call(&mut cell, "has_locale(name: cstr) -> i32", &[bytes(b"de_DE.UTF-8")])), Value::Signed(0));
+    // Anything else is one.
+    let Outcome::Violated(violation) = call(&mut cell, "opens(path: cstr) -> i32", &[bytes(b"/etc/hostname")]) else {
+        panic!("violated")
+    };
+    assert_eq!(violation.act, "openat");
+}
+
+#[test]
 fn rust_has_its_standard_library() {
     let mut cell = compute(&plugin("good/std.rs", &[]));
     let words = "words(text: in [u8; length], length: usize) -> u32";

@@ -21,7 +21,7 @@ fn load_with(program: &str) -> Error {
     let host = Host::with_cell_program(&cell_program(program)).expect("a host");
     let policy = policy_file(
         "impatient",
-        "lazaret = 1\nname = \"impatient\"\nextends = \"builtin:compute\"\n[limits]\nload-time = \"400 ms\"\n",
+        "lazaret = 1\nname = \"impatient\"\nextends = \"builtin:compute\"\n[limits]\nload-time = \"2 s\"\n",
     );
     let policy = host.policy(policy.to_str().expect("UTF-8")).expect("a policy");
     let opened = Opened::open(&plugin("good/types.c", &[])).expect("open");

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
+use crate::probes;
 use crate::shared::Mapping;
 
 /// Which note.
@@ -172,10 +173,17 @@ const SYS_SECCOMP: c_int = 1;
 extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes a `siginfo_t`, of which `SysInfo` is the view for SIGSYS.
     let info = unsafe { &*info.cast::<SysInfo>() };
-    // SAFETY: with SA_SIGINFO the third argument is the interrupted `ucontext_t`.
-    let registers = Registers::of(unsafe { &*context.cast::<ucontext_t>() });
+    // SAFETY: with SA_SIGINFO the third argument is the interrupted `ucontext_t`, which is the handler's to change.
+    let context = unsafe { &mut *context.cast::<ucontext_t>() };
+    let registers = Registers::of(context);
     if info.code != SYS_SECCOMP {
         end(128 + signal);
+    }
+    let [_, path, flags, ..] = registers.arguments;
+    // SAFETY: the kernel refused the call before it looked at the path. Where the path is no string, this process ends.
+    if i64::from(info.syscall) == libc::SYS_openat && unsafe { probes::is_probe(path as *const _, flags) } {
+        Registers::answer(context, -libc::EACCES);
+        return;
     }
     let [target, _, sent, ..] = registers.arguments;
     let abort = i64::from(info.syscall) == libc::SYS_tgkill
@@ -297,6 +305,18 @@ impl Registers {
             arguments: [libc::REG_RDI, libc::REG_RSI, libc::REG_RDX, libc::REG_R10, libc::REG_R8, libc::REG_R9]
                 .map(register),
         }
+    }
+
+    /// What the interrupted system call returns.
+    #[cfg(target_arch = "x86_64")]
+    fn answer(context: &mut ucontext_t, result: c_int) {
+        context.uc_mcontext.gregs[libc::REG_RAX as usize] = result.into();
+    }
+
+    /// What the interrupted system call returns.
+    #[cfg(target_arch = "aarch64")]
+    fn answer(context: &mut ucontext_t, result: c_int) {
+        context.uc_mcontext.regs[0] = i64::from(result) as u64;
     }
 
     #[cfg(target_arch = "aarch64")]

@@ -11,6 +11,7 @@ mod confine;
 mod incident;
 mod map;
 pub mod probe;
+mod probes;
 pub mod region;
 pub mod sealed;
 mod serve;
