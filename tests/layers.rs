@@ -53,6 +53,22 @@ fn landlock_alone_refuses_a_file_that_is_not_granted() {
     assert_eq!(returned(outcome), Value::Signed(-EACCES), "seccomp permits the call; Landlock refuses the file");
 }
 
+/// The manifest of a bundle that asks to read one directory.
+fn manifest_asking(bundle: &Path, directory: &str) -> String {
+    let bytes = fs::read(bundle.join("plugin.so")).expect("read");
+    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
+    let digest = lazaret_policy::Digest(hash.as_ref().try_into().expect("32 bytes")).to_string();
+    format!(
+        r#"{{"_type":"https://lazaret/plugin/v1","name":"acme/links","version":"1.0.0","epoch":1,"serial":1,
+            "created":"2026-11-22T00:00:00Z","publisher":"acme","targets":[{{"arch":"{}","os":"linux","libc":"glibc",
+            "files":[{{"role":"elf","path":"plugin.so","size":{},"sha256":"{}"}}]}}],
+            "requests":{{"files":{{"read":["{directory}"]}}}}}}"#,
+        std::env::consts::ARCH,
+        bytes.len(),
+        digest.trim_start_matches("sha256:")
+    )
+}
+
 #[test]
 fn a_link_in_a_bundle_does_not_choose_what_is_granted() {
     let place = directory("linked-bundle");
@@ -60,18 +76,7 @@ fn a_link_in_a_bundle_does_not_choose_what_is_granted() {
     let file = readable(&secret, "secret");
     fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).expect("permissions");
     fs::copy(plugin("good/touches_files.c", &[]), place.join("plugin.so")).expect("copy");
-    let bytes = fs::read(place.join("plugin.so")).expect("read");
-    let hash = ring::digest::digest(&ring::digest::SHA256, &bytes);
-    let digest = lazaret_policy::Digest(hash.as_ref().try_into().expect("32 bytes")).to_string();
-    let manifest = format!(
-        r#"{{"_type":"https://lazaret/plugin/v1","name":"acme/links","version":"1.0.0","epoch":1,"serial":1,
-            "created":"2026-11-22T00:00:00Z","publisher":"acme","targets":[{{"arch":"{}","os":"linux","libc":"glibc",
-            "files":[{{"role":"elf","path":"plugin.so","size":{},"sha256":"{}"}}]}}]}}"#,
-        std::env::consts::ARCH,
-        bytes.len(),
-        digest.trim_start_matches("sha256:")
-    );
-    fs::write(place.join("plugin.json"), manifest).expect("write");
+    fs::write(place.join("plugin.json"), manifest_asking(&place, "${bundle}/assets")).expect("write");
     let grant = "[files]\nread = [\"${bundle}/assets\"]\n";
     let policy = policy("linked-bundle", grant, "\"@files-read\"");
     // Its twin first: a directory is granted.
@@ -80,6 +85,17 @@ fn a_link_in_a_bundle_does_not_choose_what_is_granted() {
     let mut loaded = load(&place, &policy).expect("load");
     let outcome = call(&mut loaded.cell, READ, &[path(&inside), Value::Unsigned(100)]);
     assert_eq!(returned(outcome), Value::Signed(7));
+    // What the plugin asks for beneath a grant leads through no link either.
+    std::os::unix::fs::symlink(&secret, place.join("way-out")).expect("link");
+    let asked = manifest_asking(&place, &format!("{}/way-out", place.display()));
+    fs::write(place.join("plugin.json"), asked).expect("write");
+    let whole = format!("[files]\nread = [\"{}\"]\n", place.display());
+    let whole = self::policy("linked-requests", &whole, "\"@files-read\"");
+    match load(&place, &whole) {
+        Err(Error::Cell(CellError::Step { subject: Some(subject), .. })) => assert!(subject.contains("way-out")),
+        other => panic!("{other:?}"),
+    }
+    fs::write(place.join("plugin.json"), manifest_asking(&place, "${bundle}/assets")).expect("write");
     // A link to a directory elsewhere is not.
     fs::remove_dir_all(place.join("assets")).expect("remove");
     std::os::unix::fs::symlink(&secret, place.join("assets")).expect("link");

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use lazaret::{Cell, Error, Host, Loaded, Opened, Outcome, Ready, Signature, Value};
@@ -72,8 +73,12 @@ pub(crate) fn host() -> Host {
 
 /// Writes a policy and returns its path.
 pub(crate) fn policy_file(name: &str, text: &str) -> PathBuf {
+    // Tests run at the same time, and several may write the same one: nobody must read half of it.
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let path = directory("policies").join(format!("{name}.toml"));
-    fs::write(&path, text).expect("write a policy");
+    let half = path.with_extension(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
+    fs::write(&half, text).expect("write a policy");
+    fs::rename(&half, &path).expect("put the policy in place");
     path
 }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
 use lazaret_cell::sealed::Sealed;
 use lazaret_cell::wire::{self, Answer, Failure, Operation, Start, Status, Step};
-use lazaret_policy::{Dropped, LayerStatus, Plan, Policy};
+use lazaret_policy::{Dropped, Layer, LayerStatus, Plan, Policy, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde::Serialize;
@@ -271,9 +271,7 @@ impl Cell<Confined> {
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
         let (process, control) =
             Process::start(program).map_err(|source| CellError::Start { program: open::shown(program), source })?;
-        if let (Some(shared), Some(own)) = (&mut load.plan.identity, kernel::cell_identity(process.pid())) {
-            *shared = own;
-        }
+        identify(&mut load).map_err(CellError::Channel)?;
         let start = Start {
             plan: load.plan.clone(),
             host: std::process::id(),
@@ -502,6 +500,23 @@ impl Cell<Ready> {
         self.state.gone = Some(outcome.clone());
         outcome
     }
+}
+
+/// Gives a root host's cell a user of its own. Not where files may be written: those belong to a user who comes back.
+fn identify(load: &mut Load) -> io::Result<()> {
+    let Some(identity) = &mut load.plan.identity else { return Ok(()) };
+    let own = if load.policy.writes_files() { None } else { kernel::cell_identity(random()?) };
+    if let Some(own) = own {
+        *identity = own;
+        return Ok(());
+    }
+    for status in &mut load.enforcement.layers {
+        if let (Layer::Limits, State::Enforced { lacking, .. }) = (status.layer, &mut status.state) {
+            lacking
+                .push(format!("a user of the cell's own: threads are counted over every process of {}", identity.uid));
+        }
+    }
+    Ok(())
 }
 
 fn random() -> io::Result<u32> {

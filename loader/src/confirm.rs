@@ -124,6 +124,8 @@ fn limits(pid: u32, plan: &Plan) -> Result<(), Unconfined> {
     let most = [
         ("Max data size", plan.limits.data),
         ("Max address space", plan.limits.address_space),
+        ("Max stack size", plan.limits.stack),
+        ("Max cpu time", plan.limits.cpu_seconds),
         ("Max processes", plan.limits.tasks),
         ("Max open files", plan.limits.open_files),
         ("Max file size", plan.limits.file_size),

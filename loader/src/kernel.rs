@@ -13,11 +13,13 @@ fn is_root() -> bool {
 }
 
 /// The user and group of one cell: its own, so that limits that the kernel counts by user are the cell's alone, and cells
-/// cannot reach each other. Above the ranges that systemd and containers use (`UIDS-GIDS` of systemd), and distinct for
-/// processes that live at the same time. `None` where the id does not exist in this user namespace.
-pub(crate) fn cell_identity(pid: u32) -> Option<Identity> {
+/// cannot reach each other. By chance out of 250 million between the ranges that systemd and containers use (`UIDS-GIDS`
+/// of systemd): ids that follow from process ids repeat in other pid namespaces. `None` where the id does not exist in this
+/// user namespace.
+pub(crate) fn cell_identity(random: u32) -> Option<Identity> {
     const FIRST: u32 = 0x7000_0000;
-    let id = FIRST.checked_add(pid)?;
+    const COUNT: u32 = 250_000_000;
+    let id = FIRST.checked_add(random % COUNT)?;
     let exists = |map: &str| {
         fs::read_to_string(map).unwrap_or_default().lines().any(|line| {
             let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().unwrap_or(0));

@@ -121,6 +121,57 @@ fn paths_narrow_by_containment() {
 }
 
 #[test]
+fn what_a_narrower_text_adds_to_a_path_leads_through_no_link() {
+    let calls = "[trust]\nunsigned = true\n[syscalls]\nallow = [\"@files-read\"]\n";
+    let kernel =
+        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 1 };
+    let followed = |policy: &Policy| {
+        let plan = policy.plan(&kernel, &Variables::default()).expect("plans").plan;
+        let paths = plan.landlock.expect("enforced").paths;
+        paths.into_iter().map(|rule| (String::from_utf8(rule.path).expect("text"), rule.followed)).collect::<Vec<_>>()
+    };
+    let base = format!("{calls}[files]\nread = [\"/srv\"]\n");
+    assert_eq!(followed(&alone(&base)), [("/srv".into(), 4)]);
+    let inner = "[files]\nread = [\"/srv/a/b\"]\n";
+    let narrowed = [("/srv/a/b".to_owned(), 4)];
+    assert_eq!(followed(&extend(&base, inner)), narrowed);
+    let asked = alone(&base).narrowed(&json!({ "files": { "read": ["/srv/a/b"] } })).expect("narrows");
+    assert_eq!(followed(&asked), narrowed);
+    let capped = Request { policy: source("p.toml", &base), ceiling: Some(source("c.toml", inner)) };
+    assert_eq!(followed(&Policy::resolve(&capped, |_, _| Err("none".into())).expect("resolves")), narrowed);
+    // Who is granted everything is granted what any link leads to.
+    let everything = format!("{calls}[files]\nread = [\"/\"]\n");
+    assert_eq!(followed(&extend(&everything, inner)), [("/srv/a/b".into(), 8)]);
+}
+
+#[test]
+fn acts_that_the_kernel_does_not_see_are_missing_landlock() {
+    let level = |landlock_abi| KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        processors: 2,
+    };
+    for (calls, abi) in [("\"@go\"", 6), ("\"tgkill\"", 6), ("\"@files-write\"", 3)] {
+        let policy = alone(&format!("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", {calls}]\n"));
+        let missing = policy.plan(&level(abi - 1), &Variables::default()).expect_err(calls);
+        assert_eq!(missing.layers[0].required, format!("landlock>={abi}"), "{calls}");
+        assert!(policy.plan(&level(abi), &Variables::default()).is_ok(), "{calls}");
+    }
+    for rule in ["domain == AF_UNIX && type == 5", "domain == AF_INET && type == 0x80002"] {
+        let text = format!(
+            "[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"sendto\"]\n\
+             rules = [{{ call = \"socket\", when = \"{rule}\" }}]\n"
+        );
+        assert!(alone(&text).plan(&level(7), &Variables::default()).is_err(), "{rule}");
+    }
+    let pair = alone("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"socketpair\", \"sendto\"]\n");
+    assert!(pair.plan(&level(7), &Variables::default()).is_err());
+}
+
+#[test]
 fn a_cap_on_reading_reaches_what_may_be_written() {
     let base = "[trust]\nunsigned = true\n[files]\nwrite = [\"/srv/a\", \"/srv/b\"]\n[limits]\nfile-size = \"1 MiB\"\n\
                 [syscalls]\nallow = [\"@files-write\"]\n";

@@ -30,7 +30,7 @@ enum Never {}
 
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
 fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
-    at(Step::Descriptors, confine::close(3..=u32::MAX))?;
+    at(Step::Descriptors, confine::close_others())?;
     let (start, descriptors) = receive(control)?;
     let plan = start.plan;
     let mut descriptors = descriptors.into_iter();
@@ -80,9 +80,9 @@ fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
     // What the plugin's initialisers opened is the plugin's; what this program was given goes, the control socket too: from
-    // here on host and cell share the region and nothing else.
+    // here on host and cell share the region and nothing else. The standard descriptors are /dev/null.
     drop((plugin, libraries));
-    at(Step::Descriptors, confine::close(0..=2))?;
+    at(Step::Descriptors, confine::no_control())?;
     each(Step::SeccompCall, &plan.seccomp.call, confine::seccomp)?;
 
     let bias = (mapped.place.bias as u64).to_ne_bytes();

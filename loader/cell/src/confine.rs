@@ -1,7 +1,6 @@
 //! The layers: each function puts one in force for the calling thread, which is the only one of the process.
 
 use std::io;
-use std::ops::RangeInclusive;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use caps::{CapSet, Capability};
@@ -244,10 +243,17 @@ pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
     }
 }
 
-/// Closes every descriptor in a range.
-pub(crate) fn close(descriptors: RangeInclusive<u32>) -> Result<()> {
-    // SAFETY: the process owns no descriptor in the range that it uses later: it has either just started, or is done with
-    // the three it was started with.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, *descriptors.start(), *descriptors.end(), 0) };
+/// Closes every descriptor but the three standard ones.
+pub(crate) fn close_others() -> Result<()> {
+    // SAFETY: the process has just started and owns no other descriptor that it uses.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+}
+
+/// Puts standard output, which is `/dev/null`, in the place of standard input, which was the control socket. Not simply
+/// closed: the first file that a plugin opens would be its standard input, and the third what it prints errors to.
+pub(crate) fn no_control() -> Result<()> {
+    // SAFETY: nothing in this process refers to standard input from here on.
+    let result = unsafe { libc::dup3(1, 0, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
 }

@@ -240,12 +240,24 @@ pub(crate) enum Root {
 }
 
 /// A path as a policy grants it: absolute or beneath a variable, without `.`, `..` and doubled slashes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug)]
 pub(crate) struct GrantedPath {
     pub(crate) root: Root,
     /// Empty, or `/` and components.
     pub(crate) rest: String,
+    /// How many bytes of `rest` may lead through symbolic links: what the policy that granted the most wrote itself. What a
+    /// narrower text adds must lie beneath that, and a link would lead out of it.
+    pub(crate) followed: usize,
 }
+
+/// By what is granted, not by how it is reached.
+impl PartialEq for GrantedPath {
+    fn eq(&self, other: &Self) -> bool {
+        (self.root, &self.rest) == (other.root, &other.rest)
+    }
+}
+
+impl Eq for GrantedPath {}
 
 impl GrantedPath {
     /// Whether `other` is this path or beneath it.
@@ -424,7 +436,7 @@ mod tests {
 
     #[test]
     fn a_path_contains_itself_and_what_is_beneath_but_not_its_namesakes() {
-        let path = |root, rest: &str| GrantedPath { root, rest: rest.to_owned() };
+        let path = |root, rest: &str| GrantedPath { root, rest: rest.to_owned(), followed: rest.len() };
         let usr = path(Root::Absolute, "/usr");
         assert!(usr.contains(&usr));
         assert!(usr.contains(&path(Root::Absolute, "/usr/share")));

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::front::calls::Calls;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port, Trust};
+use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port, Root, Trust};
 use crate::front::profiles::PREFIX;
 use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
 use crate::front::text::Place;
@@ -64,13 +64,18 @@ pub(crate) trait Meet: Clone + PartialEq {
 
 impl Meet for GrantedPath {
     fn meet(&self, other: &Self) -> Option<Self> {
-        if self.contains(other) {
-            Some(other.clone())
+        let (outer, inner) = if self.contains(other) {
+            (self, other)
         } else if other.contains(self) {
-            Some(self.clone())
+            (other, self)
         } else {
-            None
-        }
+            return None;
+        };
+        // Whoever is granted everything is granted what any link leads to.
+        let everything = outer.root == Root::Absolute && outer.rest.is_empty();
+        let followed =
+            if everything || outer.root != inner.root { inner.followed } else { outer.followed.min(inner.followed) };
+        Some(Self { followed, ..inner.clone() })
     }
 
     fn show(&self) -> String {

@@ -198,6 +198,12 @@ impl Policy {
         self.effective.optional.iter().map(|(layer, place)| (*layer, place.origin()))
     }
 
+    /// Whether files may be written.
+    #[must_use]
+    pub fn writes_files(&self) -> bool {
+        !self.effective.write.items().is_empty()
+    }
+
     pub(crate) fn may(&self, call: &str) -> bool {
         self.effective.calls.rights.get(call).is_some_and(|right| !right.grant.is_never())
     }

@@ -183,7 +183,7 @@ pub(crate) fn path(text: &str) -> Result<GrantedPath, Fault> {
         return Err(fault(format!("the path `{text}` contains {what}"))
             .help("write the path the kernel would arrive at, so that readers see what is granted"));
     }
-    Ok(GrantedPath { root, rest: rest.to_owned() })
+    Ok(GrantedPath { root, rest: rest.to_owned(), followed: rest.len() })
 }
 
 pub(crate) fn port(text: &str) -> Result<Port, Fault> {
