@@ -14,6 +14,11 @@ fn source(name: &str, text: &str) -> Source {
     Source { name: name.into(), text: format!("{HEAD}{text}") }
 }
 
+/// A kernel of today but for its Landlock.
+fn kernel(landlock_abi: u32) -> KernelSupport {
+    KernelSupport { arch: Arch::X86_64, landlock_abi, seccomp: true, mdwe: true, root: false, processors: 2 }
+}
+
 /// A policy `child.toml` that extends `base.toml`.
 fn extend(base: &str, child: &str) -> Policy {
     let base = source("base.toml", base);
@@ -123,10 +128,8 @@ fn paths_narrow_by_containment() {
 #[test]
 fn what_a_narrower_text_adds_to_a_path_leads_through_no_link() {
     let calls = "[trust]\nunsigned = true\n[syscalls]\nallow = [\"@files-read\"]\n";
-    let kernel =
-        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 1 };
     let followed = |policy: &Policy| {
-        let plan = policy.plan(&kernel, &Variables::default()).expect("plans").plan;
+        let plan = policy.plan(&kernel(7), &Variables::default()).expect("plans").plan;
         let paths = plan.landlock.expect("enforced").paths;
         paths.into_iter().map(|rule| (String::from_utf8(rule.path).expect("text"), rule.followed)).collect::<Vec<_>>()
     };
@@ -146,29 +149,21 @@ fn what_a_narrower_text_adds_to_a_path_leads_through_no_link() {
 
 #[test]
 fn acts_that_the_kernel_does_not_see_are_missing_landlock() {
-    let level = |landlock_abi| KernelSupport {
-        arch: Arch::X86_64,
-        landlock_abi,
-        seccomp: true,
-        mdwe: true,
-        root: false,
-        processors: 2,
-    };
     for (calls, abi) in [("\"@go\"", 6), ("\"tgkill\"", 6), ("\"@files-write\"", 3)] {
         let policy = alone(&format!("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", {calls}]\n"));
-        let missing = policy.plan(&level(abi - 1), &Variables::default()).expect_err(calls);
+        let missing = policy.plan(&kernel(abi - 1), &Variables::default()).expect_err(calls);
         assert_eq!(missing.layers[0].required, format!("landlock>={abi}"), "{calls}");
-        assert!(policy.plan(&level(abi), &Variables::default()).is_ok(), "{calls}");
+        assert!(policy.plan(&kernel(abi), &Variables::default()).is_ok(), "{calls}");
     }
     for rule in ["domain == AF_UNIX && type == 5", "domain == AF_INET && type == 0x80002"] {
         let text = format!(
             "[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"sendto\"]\n\
              rules = [{{ call = \"socket\", when = \"{rule}\" }}]\n"
         );
-        assert!(alone(&text).plan(&level(7), &Variables::default()).is_err(), "{rule}");
+        assert!(alone(&text).plan(&kernel(7), &Variables::default()).is_err(), "{rule}");
     }
     let pair = alone("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"socketpair\", \"sendto\"]\n");
-    assert!(pair.plan(&level(7), &Variables::default()).is_err());
+    assert!(pair.plan(&kernel(7), &Variables::default()).is_err());
 }
 
 #[test]
@@ -177,9 +172,7 @@ fn a_cap_on_reading_reaches_what_may_be_written() {
                 [syscalls]\nallow = [\"@files-write\"]\n";
     let policy = extend(base, "[files]\nread = [\"/srv/a\"]\n");
     assert_eq!(grants(&policy, "files.write"), ["/srv/a", "/srv/b (not reading)"]);
-    let kernel =
-        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 1 };
-    let paths = policy.plan(&kernel, &Variables::default()).expect("plans").plan.landlock.expect("enforced").paths;
+    let paths = policy.plan(&kernel(7), &Variables::default()).expect("plans").plan.landlock.expect("enforced").paths;
     let (read_file, write_file) = (1 << 2, 1 << 1);
     assert_eq!(paths[0].access & (read_file | write_file), read_file | write_file);
     assert_eq!(paths[1].access & (read_file | write_file), write_file);
@@ -304,14 +297,6 @@ fn a_port_that_the_kernel_cannot_tell_apart_is_missing_landlock() {
     let text =
         "[network]\nconnect = [\"tcp:443\", \"udp:53\"]\n[syscalls]\nallow = [\"@network-client\", \"@network-udp\"]\n";
     let policy = alone(text);
-    let kernel = |landlock_abi| KernelSupport {
-        arch: Arch::Aarch64,
-        landlock_abi,
-        seccomp: true,
-        mdwe: true,
-        root: false,
-        processors: 1,
-    };
     for (abi, required) in [(3, "landlock>=4"), (9, "landlock>=10")] {
         let missing = policy.plan(&kernel(abi), &Variables::default()).expect_err("too old");
         assert_eq!((missing.layers.len(), missing.layers[0].required.as_str()), (1, required));
@@ -322,22 +307,14 @@ fn a_port_that_the_kernel_cannot_tell_apart_is_missing_landlock() {
 
 #[test]
 fn sockets_that_the_kernel_does_not_see_are_missing_landlock_though_no_port_is_listed() {
-    let level = |landlock_abi| KernelSupport {
-        arch: Arch::X86_64,
-        landlock_abi,
-        seccomp: true,
-        mdwe: true,
-        root: false,
-        processors: 2,
-    };
     for (calls, abi) in [("\"@network-udp\"", 10), ("\"socket\", \"connect\"", 9), ("\"@network-client\"", 4)] {
         let policy = alone(&format!("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", {calls}]\n"));
-        let missing = policy.plan(&level(abi - 1), &Variables::default()).expect_err(calls);
+        let missing = policy.plan(&kernel(abi - 1), &Variables::default()).expect_err(calls);
         assert_eq!(missing.layers[0].required, format!("landlock>={abi}"), "{calls}");
         assert_eq!(missing.layers[0].origin.key, "syscalls.allow");
     }
     let policy = alone("[trust]\nunsigned = true\n[syscalls]\nallow = [\"@compute\", \"@network-client\"]\n");
-    assert!(policy.plan(&level(4), &Variables::default()).is_ok());
+    assert!(policy.plan(&kernel(4), &Variables::default()).is_ok());
 }
 
 #[test]

@@ -102,7 +102,7 @@ pub struct Failure {
     pub index: u32,
 }
 
-/// The steps of a cell, in order. `facts`: a later step would undo or forbid an earlier one in any other order.
+/// The steps of a cell, in order: in any other a step would be undone or forbidden by one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Receive the plan and the descriptors.
