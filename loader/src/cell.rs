@@ -74,6 +74,9 @@ pub enum CellError {
     Died(Box<Outcome>),
 }
 
+/// Too many symbolic links, which is one where none is followed (`openat2(2)`).
+const ELOOP: i32 = 40;
+
 fn errno_text(errno: i32) -> String {
     if errno == 0 { String::new() } else { format!(": {}", io::Error::from_raw_os_error(errno)) }
 }
@@ -98,6 +101,9 @@ impl CellError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Start { .. } => Some("`lazaret-cell` belongs beside `lazaret`, or in /usr/libexec/lazaret".into()),
+            Self::Step { step: Step::Paths, subject: Some(path), errno } if *errno == ELOOP => Some(format!(
+                "`{path}` leads through a symbolic link beneath what the policy grants; grant the place it leads to"
+            )),
             Self::Step { step: Step::Paths, subject: Some(path), .. } => {
                 Some(format!("the policy grants `{path}`: create it, or take the grant out"))
             }
