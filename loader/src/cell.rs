@@ -182,9 +182,8 @@ pub struct Cell<State> {
 /// processor (R11).
 const SPIN_LIMIT: Duration = Duration::from_micros(20);
 
-/// How a wait for a reply ended.
-enum Waited {
-    Replied(ReplyHead),
+/// Why no reply came.
+enum End {
     Died(process::Exit),
     TimedOut,
     Lied(Lie),
@@ -204,7 +203,7 @@ impl<State> Cell<State> {
     }
 
     /// Waits for the reply to the newest request.
-    fn wait(&mut self, limit: Duration) -> Waited {
+    fn wait(&mut self, limit: Duration) -> Result<ReplyHead, End> {
         let began = Instant::now();
         let previous = self.sequence.wrapping_sub(1);
         let mut spin = Spin::new(self.spin);
@@ -214,10 +213,10 @@ impl<State> Cell<State> {
             let replied = self.region.replied();
             if replied == self.sequence {
                 self.learn(began.elapsed());
-                return Waited::Replied(self.region.reply());
+                return Ok(self.region.reply());
             }
             if replied != previous {
-                return Waited::Lied(Lie::Sequence);
+                return Err(End::Lied(Lie::Sequence));
             }
             if spin.again() {
                 continue;
@@ -225,10 +224,10 @@ impl<State> Cell<State> {
             if let Some(exit) = self.process.exited() {
                 // Its last words may have come between the look and the death.
                 let replied = self.region.replied() == self.sequence;
-                return if replied { Waited::Replied(self.region.reply()) } else { Waited::Died(exit) };
+                return if replied { Ok(self.region.reply()) } else { Err(End::Died(exit)) };
             }
             let Some(left) = limit.checked_sub(began.elapsed()) else {
-                return Waited::TimedOut;
+                return Err(End::TimedOut);
             };
             self.region.sleep(previous, slice.min(left));
             slice = (slice * 2).min(Duration::from_millis(16));
@@ -246,24 +245,22 @@ impl<State> Cell<State> {
         };
     }
 
-    fn symbols(&self, bias: Option<u64>) -> Symbols<'_> {
-        Symbols { object: &self.object, bias }
-    }
-
-    /// Ends the process and says what became of it.
-    fn ended(&mut self, waited: &Waited, limit: TimeLimit, bias: Option<u64>) -> Outcome {
-        match waited {
-            Waited::Died(exit) => of_death(*exit, self.region.incident(), &self.symbols(bias), &self.policy),
-            Waited::TimedOut => {
+    /// Ends the process and says what became of it. `bias` is what the dynamic loader added to addresses, once that is
+    /// known.
+    fn ended(&mut self, end: End, limit: TimeLimit, bias: Option<u64>) -> Outcome {
+        match end {
+            End::Died(exit) => {
+                let symbols = Symbols { object: &self.object, bias };
+                of_death(exit, self.region.incident(), &symbols, &self.policy)
+            }
+            End::TimedOut => {
                 self.process.kill();
                 Outcome::TimedOut { limit }
             }
-            Waited::Lied(lie) => {
+            End::Lied(lie) => {
                 self.process.kill();
-                Outcome::Lied { lie: *lie }
+                Outcome::Lied { lie }
             }
-            // A reply is no end; callers handle it before.
-            Waited::Replied(_) => Outcome::Lied { lie: Lie::Status },
         }
     }
 }
@@ -316,8 +313,7 @@ impl Cell<Confined> {
     fn answer(&mut self) -> Result<Answer, CellError> {
         let left = self.state.deadline.saturating_duration_since(Instant::now());
         if !process::readable(&self.state.control, left).map_err(CellError::Channel)? {
-            let limit = TimeLimit::Load(self.policy.load_time());
-            return Err(CellError::Died(Box::new(self.ended(&Waited::TimedOut, limit, None))));
+            return Err(self.died(End::TimedOut));
         }
         let mut bytes = [0; wire::ANSWER_LIMIT];
         let receive = || rustix::net::recv(&self.state.control, &mut bytes, RecvFlags::TRUNC);
@@ -325,23 +321,21 @@ impl Cell<Confined> {
         if length == 0 {
             // It closed its end, so it is dying or dead.
             let exit = self.process.kill().unwrap_or(process::Exit::Signal(0));
-            let limit = TimeLimit::Load(self.policy.load_time());
-            return Err(CellError::Died(Box::new(self.ended(&Waited::Died(exit), limit, None))));
+            return Err(self.died(End::Died(exit)));
         }
-        match bytes.get(..length).and_then(Answer::from_bytes) {
-            Some(answer) => Ok(answer),
-            None => Err(CellError::Died(Box::new(self.ended(
-                &Waited::Lied(Lie::Message),
-                TimeLimit::Load(self.policy.load_time()),
-                None,
-            )))),
-        }
+        bytes.get(..length).and_then(Answer::from_bytes).ok_or_else(|| self.died(End::Lied(Lie::Message)))
+    }
+
+    /// The load ended with the cell.
+    fn died(&mut self, end: End) -> CellError {
+        let limit = TimeLimit::Load(self.policy.load_time());
+        CellError::Died(Box::new(self.ended(end, limit, None)))
     }
 
     fn failed(&self, failure: Failure) -> CellError {
         let path = |index: u32| {
             let rule = self.plan.landlock.as_ref()?.paths.get(usize::try_from(index).ok()?)?;
-            Some(crate::audit::escape(&String::from_utf8_lossy(&rule.path)).to_string())
+            Some(crate::audit::escape(&String::from_utf8_lossy(&rule.path)))
         };
         let subject = match failure.step {
             Step::Paths | Step::Landlock => path(failure.index),
@@ -359,23 +353,14 @@ impl Cell<Confined> {
         look(Phase::Load, &self)?;
         let channel = |errno: rustix::io::Errno| CellError::Channel(errno.into());
         rustix::net::send(&self.state.control, &[1], SendFlags::NOSIGNAL).map_err(channel)?;
-        let limit = TimeLimit::Load(self.policy.load_time());
         let left = self.state.deadline.saturating_duration_since(Instant::now());
-        let waited = self.wait(left);
-        let Waited::Replied(head) = waited else {
-            return Err(CellError::Died(Box::new(self.ended(&waited, limit, None))));
-        };
+        let head = self.wait(left).map_err(|end| self.died(end))?;
         let bias = match head.status {
             Some(Status::Done) => self.bias(head),
             Some(Status::NotMapped) => return Err(self.not_mapped(head)),
             _ => Err(Lie::Status),
         };
-        let bias = match bias {
-            Ok(bias) => bias,
-            Err(lie) => {
-                return Err(CellError::Died(Box::new(self.ended(&Waited::Lied(lie), limit, None))));
-            }
-        };
+        let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
         look(Phase::Call, &self)?;
         tracing::debug!(pid, "cell ready");
         let Self { process, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
@@ -405,11 +390,11 @@ impl Cell<Confined> {
                     _ => "the plugin",
                 };
                 CellError::NotMapped {
-                    object: crate::audit::escape(object).to_string(),
-                    message: crate::audit::escape(&String::from_utf8_lossy(message)).to_string(),
+                    object: crate::audit::escape(object),
+                    message: crate::audit::escape(&String::from_utf8_lossy(message)),
                 }
             }
-            None => CellError::Died(Box::new(Outcome::Lied { lie: Lie::Message })),
+            None => self.died(End::Lied(Lie::Message)),
         }
     }
 }
@@ -487,13 +472,10 @@ impl Cell<Ready> {
         self.sequence = self.sequence.wrapping_add(1);
         self.region.publish(self.sequence, operation, function, length);
         let limit = self.policy.call_time();
-        match self.wait(limit) {
-            Waited::Replied(head) => Ok(head),
-            waited => {
-                let outcome = self.ended(&waited, TimeLimit::Call(limit), Some(self.state.bias));
-                Err(self.end_with(outcome))
-            }
-        }
+        self.wait(limit).map_err(|end| {
+            let outcome = self.ended(end, TimeLimit::Call(limit), Some(self.state.bias));
+            self.end_with(outcome)
+        })
     }
 
     fn lied(&mut self, lie: Lie) -> Outcome {
