@@ -1,7 +1,7 @@
 //! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
 //! permits it. Nothing is executed.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -116,7 +116,7 @@ impl fmt::Display for Audit {
 /// give a process two C libraries.
 #[derive(Clone, Debug, Default)]
 pub struct Resident {
-    libraries: BTreeMap<String, Option<Digest>>,
+    names: BTreeSet<String>,
 }
 
 impl Resident {
@@ -128,18 +128,13 @@ impl Resident {
         let mut resident = Self::default();
         let mut next: Vec<String> = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
         while let Some(name) = next.pop() {
-            if resident.libraries.contains_key(&name) {
-                continue;
-            }
-            let mut digest = None;
-            if let Some(path) = find(&name) {
+            if let Some(path) = find(&name).filter(|_| !resident.names.contains(&name)) {
                 let library = open::seal(&path)?;
-                digest = Some(digest_of(&library));
                 if let Ok(object) = audit::read(library.bytes(), Arch::NATIVE) {
                     next.extend(object.needed().map(str::to_owned));
                 }
             }
-            resident.libraries.insert(name, digest);
+            resident.names.insert(name);
         }
         Ok(resident)
     }
@@ -251,7 +246,9 @@ impl Closure<'_> {
     fn add(&mut self, name: &str) {
         // A name that the policy does not list is a finding of whoever needs it, and is not looked for.
         let Some(listed) = self.policy.elf().needed.iter().find(|needed| needed.value.soname == name) else { return };
-        if self.audits.iter().any(|library| library.name == name) {
+        // What a policy pins holds for a library that every cell has, too; nothing else is asked of that.
+        let resident = self.resident.names.contains(name);
+        if self.audits.iter().any(|library| library.name == name) || (resident && listed.value.digest.is_none()) {
             return;
         }
         let refuse = |code, what| Finding::new(code, Severity::Refuse, what).decided_by(Some(listed.origin.clone()));
@@ -261,11 +258,6 @@ impl Closure<'_> {
             let finding = refuse(Code::LibraryDigest, what).with("pinned", other.to_string());
             Some(finding.with("installed", digest.to_string()))
         };
-        if let Some(digest) = self.resident.libraries.get(name) {
-            // It is in every cell already, from the same file; what a policy pins holds for it too.
-            self.missing.extend(digest.and_then(pinned));
-            return;
-        }
         if self.audits.len() >= LIBRARY_LIMIT {
             self.missing
                 .push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
@@ -284,6 +276,10 @@ impl Closure<'_> {
             }
         };
         let digest = digest_of(&library);
+        if resident {
+            self.missing.extend(pinned(digest));
+            return;
+        }
         let mut findings: Vec<Finding> = pinned(digest).into_iter().collect();
         let read = audit::read(library.bytes(), Arch::NATIVE);
         // Noted before its own needs, so that a circle of libraries ends here.

@@ -147,6 +147,7 @@ fn unreadable(path: &str, error: &io::Error) -> Unconfined {
     Unconfined { field: path.to_owned(), wanted: "readable".into(), found: error.to_string() }
 }
 
-fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+/// A field of `/proc/PID/status`.
+pub(crate) fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }

@@ -5,11 +5,19 @@ use std::path::Path;
 
 use lazaret_policy::{Arch, Identity, KernelSupport};
 
-/// Whether any of the process's user ids is 0: also one that is only kept aside must not reach a cell.
-fn is_root() -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let ids = status.lines().find_map(|line| line.strip_prefix("Uid:"));
-    ids.is_none_or(|ids| ids.split_whitespace().any(|id| id == "0"))
+use crate::confirm;
+
+/// Asks the running kernel.
+#[must_use]
+pub(crate) fn probe() -> KernelSupport {
+    KernelSupport {
+        arch: Arch::NATIVE,
+        landlock_abi: lazaret_cell::probe::landlock_abi(),
+        seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
+        mdwe: lazaret_cell::probe::mdwe(),
+        root: is_root(),
+        processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
+    }
 }
 
 /// The user and group of one cell: its own, so that limits that the kernel counts by user are the cell's alone, and cells
@@ -30,15 +38,8 @@ pub(crate) fn cell_identity(random: u32) -> Option<Identity> {
     (exists("/proc/self/uid_map") && exists("/proc/self/gid_map")).then_some(Identity { uid: id, gid: id })
 }
 
-/// Asks the running kernel.
-#[must_use]
-pub(crate) fn probe() -> KernelSupport {
-    KernelSupport {
-        arch: Arch::NATIVE,
-        landlock_abi: lazaret_cell::probe::landlock_abi(),
-        seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
-        mdwe: lazaret_cell::probe::mdwe(),
-        root: is_root(),
-        processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
-    }
+/// Whether any of the process's user ids is 0: also one that is only kept aside must not reach a cell.
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    confirm::field(&status, "Uid").is_none_or(|ids| ids.split_whitespace().any(|id| id == "0"))
 }
