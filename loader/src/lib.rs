@@ -39,6 +39,8 @@ mod confirm;
 mod error;
 mod host;
 mod kernel;
+#[cfg(test)]
+mod noise;
 mod open;
 mod outcome;
 mod plan;

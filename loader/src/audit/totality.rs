@@ -6,22 +6,7 @@ use lazaret_policy::Arch;
 
 use super::sample::{HashStyle, Sample};
 use super::{Code, Facts, read};
-
-/// A small generator with a fixed start, so that a failure comes back.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-}
+use crate::noise::Noise;
 
 fn samples() -> Vec<Vec<u8>> {
     let mut full = Sample::new();
@@ -71,7 +56,7 @@ fn a_file_cut_short_anywhere_is_refused() {
 
 #[test]
 fn no_change_to_a_file_makes_reading_panic() {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
+    let mut random = Noise(0x2545_f491_4f6c_dd1d);
     let values = [0, 1, 7, 8, 0x7f, 0x80, 0xff, 0x1000, 0xffff, 0x7fff_ffff, 0xffff_ffff, u64::MAX >> 1, u64::MAX];
     let (mut refused, mut accepted) = (0, 0);
     for bytes in samples() {
@@ -106,7 +91,7 @@ fn no_change_to_a_file_makes_reading_panic() {
 
 #[test]
 fn no_change_to_a_real_library_makes_reading_panic() {
-    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut random = Noise(0x9e37_79b9_7f4a_7c15);
     let mut bytes = libc();
     for _ in 0..500 {
         let at = random.below(0x3_0000.min(bytes.len()));

@@ -179,19 +179,3 @@ fn armored(blob: &[u8]) -> Vec<u8> {
     let base64 = STANDARD.encode(blob);
     format!("-----BEGIN SSH SIGNATURE-----\n{base64}\n-----END SSH SIGNATURE-----\n").into_bytes()
 }
-
-/// Positions and values that look random and are the same in every run (xorshift64).
-struct Noise(u64);
-
-impl Noise {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() >> 16).expect("64 bits") % limit.max(1)
-    }
-}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A place in a policy text.
@@ -91,7 +92,7 @@ pub enum SymbolPattern {
 }
 
 /// Properties of an ELF file that a policy can require, `elf.require`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Hardening {
     /// `PT_GNU_RELRO` and `DF_BIND_NOW` (or `DT_BIND_NOW`, `DF_1_NOW`).

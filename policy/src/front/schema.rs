@@ -9,6 +9,8 @@ use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 
+use crate::front::rules::Hardening;
+
 /// A Lazaret policy.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -55,7 +57,7 @@ struct TrustText {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct ElfText {
     /// Properties that must hold.
-    require: Option<Vec<HardeningText>>,
+    require: Option<Vec<Hardening>>,
     /// Libraries the plugin may need, directly and indirectly.
     needed: Option<Vec<NeededText>>,
     /// Symbols the plugin may not import.
@@ -64,17 +66,6 @@ struct ElfText {
     exports: Option<ExportsText>,
     /// Whether code may contain syscall instructions of its own. Denied unless the outermost policy allows it.
     direct_syscalls: Option<DirectText>,
-}
-
-#[derive(JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum HardeningText {
-    FullRelro,
-    NxStack,
-    NoWx,
-    NoTextrel,
-    NoRpath,
-    NoIfunc,
 }
 
 #[derive(JsonSchema)]

@@ -5,9 +5,10 @@ use std::ffi::OsStr;
 use super::super::key::PublicKey;
 use super::super::sshsig::{MANIFEST_NAMESPACE, Signature};
 use super::super::{Evidence, PluginFile, SignatureFile, TrustDocument, verify};
+use crate::noise::Noise;
+
 use super::{
-    MACHINE, Noise, PLUGIN, Signer, acme, armored, dearmored, document_value, manifest, plugin_digest, publisher,
-    unsigned,
+    MACHINE, PLUGIN, Signer, acme, armored, dearmored, document_value, manifest, plugin_digest, publisher, unsigned,
 };
 
 /// Flips, cuts, repeats and overwrites with bytes that parsers care about.
