@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::support::{directory, lazaret, library, plugin, policy_file, text};
+use crate::support::{attack, directory, lazaret, library, plugin, policy_file, text};
 
 const CALL: &str = "u8(x: u8) -> u8";
 
@@ -121,7 +121,7 @@ fn a_file_that_changes_while_it_is_read_is_one_file_or_refused() {
     // A writer that never stops swaps the plugin for another and cuts it short; every load is of some copy.
     use lazaret::{Error, Opened};
     use std::sync::atomic::{AtomicBool, Ordering};
-    let (one, other) = (good(), fs::read(plugin("hostile/exits.c", &[])).expect("read"));
+    let (one, other) = (good(), fs::read(attack("exits", &[])).expect("read"));
     let path = file("changing.so", &one);
     let host = crate::support::host();
     let policy = host.policy("builtin:compute").expect("a policy");
@@ -225,7 +225,7 @@ fn a_granted_path_that_does_not_exist_is_named() {
 
 #[test]
 fn an_import_that_the_policy_denies_is_refused_before_anything_is_mapped() {
-    let plugin = plugin("hostile/connects.c", &[]);
+    let plugin = attack("connects", &[]);
     let policy = policy_file(
         "no-sockets",
         "lazaret = 1\nname = \"no-sockets\"\nextends = \"builtin:compute\"\n[elf]\nimports.deny = [\"connect\"]\n",

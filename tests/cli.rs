@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::support::{lazaret, library, plugin, policy_file, text};
+use crate::support::{attack, lazaret, library, plugin, policy_file, text};
 
 fn json(words: &[&str], status: i32) -> Json {
     let output = lazaret(words);
@@ -81,7 +81,7 @@ fn a_grant_whose_variable_has_no_value_is_reported() {
 
 #[test]
 fn json_says_what_a_plugin_tried() {
-    let plugin = plugin("hostile/executes.c", &[]);
+    let plugin = attack("executes", &[]);
     let answer = json(&["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--json"], 4);
     assert_eq!(answer["outcome"], "violated");
     assert_eq!((&answer["layer"], &answer["act"]), (&"seccomp".into(), &"execve".into()));
@@ -102,7 +102,7 @@ fn json_says_why_something_was_refused() {
 
 #[test]
 fn a_violation_reads_like_a_compiler_error() {
-    let plugin = plugin("hostile/connects.c", &[]);
+    let plugin = attack("connects", &[]);
     let lenient = policy_file("import-sockets", SOCKETS);
     let words =
         ["call", plugin.to_str().expect("UTF-8"), "result() -> i32", "--policy", lenient.to_str().expect("UTF-8")];
@@ -132,7 +132,7 @@ fn inspect_prints_the_audit_and_executes_nothing() {
     let output = lazaret(["inspect", "/bin/true"]);
     assert_eq!(output.status.code(), Some(1));
     // Its constructor would end the process with status 7.
-    let exits = plugin("hostile/exits.c", &["-DFROM_CONSTRUCTOR"]);
+    let exits = attack("exits", &["-DFROM_CONSTRUCTOR"]);
     assert_eq!(lazaret(["inspect", exits.to_str().expect("UTF-8")]).status.code(), Some(0));
 }
 

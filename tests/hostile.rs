@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use lazaret::{CellError, Error, Layer, Lie, Outcome, TimeLimit, Value};
 
-use crate::support::{bytes, call, compute, load, plugin, policy_file, returned};
+use crate::support::{attack, bytes, call, compute, load, plugin, policy_file, returned};
 
 fn hostile(name: &str) -> PathBuf {
-    plugin(&format!("hostile/{name}.c"), &[])
+    attack(name, &[])
 }
 
 /// What `builtin:compute` permits, for files whose imports it would refuse before anything is mapped.
@@ -26,7 +26,7 @@ fn called(name: &str) -> Outcome {
 
 /// What comes of an act in a constructor: the load fails with an outcome, or the plugin tells later.
 fn constructed(name: &str) -> Outcome {
-    let path = plugin(&format!("hostile/{name}.c"), &["-DFROM_CONSTRUCTOR"]);
+    let path = attack(name, &["-DFROM_CONSTRUCTOR"]);
     match load(&path, &bare()) {
         Err(Error::Cell(CellError::Died(outcome))) => *outcome,
         Err(error) => panic!("{name}: {error:?}"),
@@ -171,7 +171,7 @@ fn a_plugin_that_does_not_return_is_killed_at_its_deadline() {
 #[test]
 fn a_constructor_that_does_not_return_is_killed_at_its_deadline() {
     for name in ["loops_for_ever", "sleeps_for_ever"] {
-        let path = plugin(&format!("hostile/{name}.c"), &["-DFROM_CONSTRUCTOR"]);
+        let path = attack(name, &["-DFROM_CONSTRUCTOR"]);
         let Err(Error::Cell(CellError::Died(outcome))) = load(&path, &hurried()) else { panic!("{name}: loaded") };
         assert_eq!(*outcome, Outcome::TimedOut { limit: TimeLimit::Load(Duration::from_secs(2)) }, "{name}");
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use lazaret::{CellError, Error, Layer, Outcome, Value};
 
-use crate::support::{bytes, call, directory, load, plugin, policy_file, returned};
+use crate::support::{attack, bytes, call, directory, load, plugin, policy_file, returned};
 
 const EACCES: i64 = 13;
 const READ: &str = "read_file(path: cstr, into: out [u8; length], length: u64) -> i64";
@@ -205,6 +205,6 @@ fn a_refused_call_answers_with_an_errno_where_the_policy_says_so() {
     let text = "lazaret = 1\nname = \"errno\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
                 [syscalls]\nallow = [\"@compute\"]\non-deny = \"errno\"\n";
     let policy = policy_file("errno", text);
-    let mut loaded = load(&plugin("hostile/executes.c", &[]), policy.to_str().expect("UTF-8")).expect("load");
+    let mut loaded = load(&attack("executes", &[]), policy.to_str().expect("UTF-8")).expect("load");
     assert_eq!(returned(call(&mut loaded.cell, "result() -> i32", &[])), Value::Signed(-1), "EPERM");
 }

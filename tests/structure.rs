@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lazaret::{CellError, Error, Host, Lie, Opened, Outcome};
 
-use crate::support::{LAZARET, compute, plugin, policy_file, scratch, source};
+use crate::support::{LAZARET, attack, compute, plugin, policy_file, scratch, source};
 
 /// Builds one of the cell programs that lie.
 fn cell_program(name: &str) -> PathBuf {
@@ -115,7 +115,7 @@ fn a_cell_dies_with_its_host() {
     );
     let mut host = Command::new(LAZARET)
         .arg("call")
-        .arg(plugin("hostile/loops_for_ever.c", &[]))
+        .arg(attack("loops_for_ever", &[]))
         .args(["result() -> i32", "--policy"])
         .arg(patient)
         .stdout(Stdio::null())

@@ -38,22 +38,35 @@ pub(crate) fn source(name: &str) -> PathBuf {
 
 /// Builds a plugin from `tests/plugins`, once for each set of flags.
 pub(crate) fn plugin(name: &str, flags: &[&str]) -> PathBuf {
+    build(&source(name), flags)
+}
+
+/// Builds the plugin of one hostile act, wherever it is grouped in `loader/attacks`.
+pub(crate) fn attack(act: &str, flags: &[&str]) -> PathBuf {
+    let groups = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks")).expect("the groups of acts");
+    let files = groups.map(|group| group.expect("a group").path().join(act).with_extension("c"));
+    let source = files.into_iter().find(|file| file.exists()).unwrap_or_else(|| panic!("no act `{act}`"));
+    let include = format!("-I{}", Path::new(env!("CARGO_MANIFEST_DIR")).join("attacks").display());
+    build(&source, &[&[include.as_str()], flags].concat())
+}
+
+fn build(source: &Path, flags: &[&str]) -> PathBuf {
     static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
     let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let built = built.get_or_insert_default();
-    let key = format!("{name} {}", flags.join(" "));
+    let key = format!("{} {}", source.display(), flags.join(" "));
     if let Some(path) = built.get(&key) {
         return path.clone();
     }
-    let stem = Path::new(name).file_stem().expect("a name").to_string_lossy().into_owned();
+    let stem = source.file_stem().expect("a name").to_string_lossy().into_owned();
     let path = scratch().join(format!("{stem}-{}.so", built.len()));
-    let mut command = match Path::new(name).extension().and_then(OsStr::to_str) {
+    let mut command = match source.extension().and_then(OsStr::to_str) {
         Some("c") => compiler("cc", &["-shared", "-fPIC", "-O1", "-g0", "-pthread"]),
         Some("cpp") => compiler("c++", &["-shared", "-fPIC", "-O1", "-std=c++17", "-pthread"]),
         Some("rs") => compiler("rustc", &["--edition=2024", "--crate-type=cdylib", "-O"]),
-        _ => panic!("no compiler for {name}"),
+        _ => panic!("no compiler for {}", source.display()),
     };
-    command.args(flags).arg(source(name)).arg("-o").arg(&path);
+    command.args(flags).arg(source).arg("-o").arg(&path);
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/setup"));
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
     built.insert(key, path.clone());

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use lazaret_policy::Digest;
 
-use crate::support::{directory, lazaret, plugin, policy_file, text};
+use crate::support::{attack, directory, lazaret, plugin, policy_file, text};
 
 const CALL: &str = "u8(x: u8) -> u8";
 
@@ -194,7 +194,7 @@ fn a_name_that_belongs_to_another_is_refused() {
 fn a_tampered_bundle_is_not_merely_unsigned() {
     // `builtin:compute` accepts unsigned files; a bundle that contradicts itself is none.
     let signed = Signed::new("tampered");
-    fs::copy(plugin("hostile/exits.c", &[]), signed.bundle.join("types.so")).expect("copy");
+    fs::copy(attack("exits", &[]), signed.bundle.join("types.so")).expect("copy");
     let output = lazaret(["call".as_ref(), signed.bundle.as_os_str(), CALL.as_ref(), "7".as_ref()]);
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
 }
@@ -216,7 +216,7 @@ fn a_pinned_digest_accepts_one_file_and_no_other() {
     };
     let output = run(&good, CALL, &["7"]);
     assert_eq!(text(&output.stdout), "7\n", "{}", text(&output.stderr));
-    let output = run(&plugin("hostile/exits.c", &[]), "result() -> i32", &[]);
+    let output = run(&attack("exits", &[]), "result() -> i32", &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("[E-TRUST-NOT-PINNED]"), "{}", text(&output.stderr));
 }
