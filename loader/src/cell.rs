@@ -4,8 +4,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -22,9 +21,9 @@ use crate::audit::Object;
 use crate::call::{self, Function, Lie, Signature, Value};
 use crate::confirm::{self, Phase, Unconfined};
 use crate::kernel;
-use crate::open;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_death};
 use crate::process::{self, Process};
+use crate::zygote::Zygote;
 
 /// Why a plugin did not come to be ready in a cell.
 #[derive(Debug, Error)]
@@ -166,6 +165,8 @@ pub struct Ready {
 #[derive(Debug)]
 pub struct Cell<State> {
     process: Process,
+    /// Where it was forked; replaced if this cell ends badly.
+    zygote: Weak<Zygote>,
     region: HostRegion,
     /// Sequence number of the newest request; the one in shared memory only tells the cell.
     sequence: u32,
@@ -248,6 +249,7 @@ impl<State> Cell<State> {
     /// Ends the process and says what became of it. `bias` is what the dynamic loader added to addresses, once that is
     /// known.
     fn ended(&mut self, end: End, limit: TimeLimit, bias: Option<u64>) -> Outcome {
+        self.spend();
         match end {
             End::Died(exit) => {
                 let symbols = Symbols { object: &self.object, bias };
@@ -265,19 +267,26 @@ impl<State> Cell<State> {
     }
 }
 
+impl<State> Cell<State> {
+    /// No other cell is to have this one's address-space layout.
+    fn spend(&self) {
+        if let Some(zygote) = self.zygote.upgrade() {
+            zygote.spend();
+        }
+    }
+}
+
 impl Cell<Confined> {
-    /// Starts a cell and waits until it says that it is confined.
-    pub(crate) fn spawn(mut load: Load, program: &Path) -> Result<Self, CellError> {
+    /// Forks a cell and waits until it says that it is confined.
+    pub(crate) fn spawn(mut load: Load, zygote: &Arc<Zygote>) -> Result<Self, CellError> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
-        let (process, control) =
-            Process::start(program).map_err(|source| CellError::Start { program: open::shown(program), source })?;
+        let (process, control) = zygote.fork(load.plan.namespaces)?;
         identify(&mut load).map_err(CellError::Channel)?;
         let start = Start {
             plan: load.plan.clone(),
-            host: std::process::id(),
             libraries: u32::try_from(load.libraries.len()).unwrap_or(u32::MAX),
             first,
         };
@@ -285,6 +294,7 @@ impl Cell<Confined> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let cell = Self {
             process,
+            zygote: Arc::downgrade(zygote),
             region,
             sequence: first,
             spin: Duration::ZERO,
@@ -363,10 +373,10 @@ impl Cell<Confined> {
         let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
         look(Phase::Call, &self)?;
         tracing::debug!(pid, "cell ready");
-        let Self { process, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
+        let Self { process, zygote, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
         let state = Ready { gone: None, bias, bound: 0 };
-        Ok(Cell { process, region, sequence, spin, number, object, plan, policy, enforcement, state })
+        Ok(Cell { process, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
 
     fn bias(&self, head: ReplyHead) -> Result<u64, Lie> {
@@ -480,6 +490,7 @@ impl Cell<Ready> {
 
     fn lied(&mut self, lie: Lie) -> Outcome {
         self.process.kill();
+        self.spend();
         self.end_with(Outcome::Lied { lie })
     }
 

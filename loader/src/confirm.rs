@@ -61,7 +61,20 @@ pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: u64) -> Re
             }
         }
     }
+    if plan.namespaces.pid {
+        first_of_its_namespace(&status, pid)?;
+    }
     limits(pid, plan)
+}
+
+/// The cell is process 1 of a pid namespace that lies within this one (`NSpid`, proc_pid_status(5)).
+fn first_of_its_namespace(status: &str, pid: u32) -> Result<(), Unconfined> {
+    let found = field(status, "NSpid").unwrap_or("(absent)");
+    let wanted = format!("{pid}\t1");
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Unconfined { field: "NSpid".into(), wanted, found: found.to_owned() })
 }
 
 /// Whether a thread ended between listing and looking (`ENOENT`, `ESRCH`).
@@ -84,9 +97,11 @@ fn demanded(plan: &Plan, phase: Phase, inherited: u64) -> Vec<(&'static str, Str
     ];
     let none = format!("{:016x}", 0);
     wanted.extend(["CapInh", "CapPrm", "CapEff", "CapAmb"].map(|set| (set, none.clone())));
-    if let Some(identity) = plan.identity {
-        // A root host could drop the bounding set, so it must be empty.
+    if plan.identity.is_some() || plan.namespaces.user {
+        // Where it could be dropped, the bounding set must be empty.
         wanted.push(("CapBnd", none));
+    }
+    if let Some(identity) = plan.identity {
         wanted.push(("Uid", four(identity.uid)));
         wanted.push(("Gid", four(identity.gid)));
         wanted.push(("Groups", String::new()));

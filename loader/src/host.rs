@@ -3,8 +3,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Policy};
 
 use crate::cell::{Cell, CellError, Ready};
@@ -14,6 +15,7 @@ use crate::kernel;
 use crate::open::{self, Opened};
 use crate::policies::Policies;
 use crate::trust::{Acceptance, TrustDocument, Verdict};
+use crate::zygote::Zygotes;
 
 /// Largest trust document, in bytes.
 const TRUST_LIMIT: u64 = 1024 * 1024;
@@ -26,7 +28,8 @@ const CELL_PROGRAMS: [&str; 2] = ["/usr/libexec/lazaret/lazaret-cell", "/usr/lib
 pub struct Host {
     cell_program: PathBuf,
     resident: Resident,
-    kernel: KernelSupport,
+    kernel: OnceLock<KernelSupport>,
+    zygotes: Zygotes,
     policies: Policies,
     trust: Option<TrustDocument>,
 }
@@ -74,7 +77,9 @@ impl Host {
         let program = fs::canonicalize(program).map_err(start)?;
         let resident = Resident::of(&program)?;
         let policies = Policies::of_this_machine()?;
-        Ok(Self { cell_program: program, resident, kernel: kernel::probe(), policies, trust: None })
+        let kernel = OnceLock::new();
+        let zygotes = Zygotes::default();
+        Ok(Self { cell_program: program, resident, kernel, zygotes, policies, trust: None })
     }
 
     /// Uses a trust document, which says what keys the publishers of a policy have.
@@ -101,10 +106,16 @@ impl Host {
         &self.resident
     }
 
-    /// What this machine's kernel can enforce.
-    #[must_use]
-    pub fn kernel(&self) -> &KernelSupport {
-        &self.kernel
+    /// What this machine's kernel can enforce. Asked once; the answer needs a process, which later forks cells.
+    ///
+    /// # Errors
+    /// [`CellError`] when the cell program cannot be started.
+    pub fn kernel(&self) -> Result<&KernelSupport, CellError> {
+        if let Some(kernel) = self.kernel.get() {
+            return Ok(kernel);
+        }
+        let zygote = self.zygotes.of(&self.cell_program, Network::Own)?;
+        Ok(self.kernel.get_or_init(|| kernel::probe(zygote.namespaces())))
     }
 
     /// Resolves a policy: a file, or `builtin:NAME`.
@@ -123,8 +134,9 @@ impl Host {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
         let policy = verified.narrow(policy).map_err(Error::Policy)?;
         let audited = verified.audit(&policy, &self.resident).map_err(Error::Audit)?;
-        let planned = audited.plan(policy, &self.kernel).map_err(Error::Plan)?;
-        let (confined, verdict) = planned.spawn(&self.cell_program)?;
+        let planned = audited.plan(policy, self.kernel()?).map_err(Error::Plan)?;
+        let zygote = self.zygotes.of(&self.cell_program, planned.network())?;
+        let (confined, verdict) = planned.spawn(&zygote)?;
         let cell = confined.confirm()?;
         Ok(Loaded { cell, verdict })
     }

@@ -3,18 +3,19 @@
 use std::fs;
 use std::path::Path;
 
-use lazaret_policy::{Arch, Identity, KernelSupport};
+use lazaret_policy::{Arch, Identity, KernelSupport, Namespaces};
 
 use crate::confirm;
 
-/// Asks the running kernel.
+/// Asks the running kernel. Which namespaces a cell can have, only a process that tries can tell.
 #[must_use]
-pub(crate) fn probe() -> KernelSupport {
+pub(crate) fn probe(namespaces: Namespaces) -> KernelSupport {
     KernelSupport {
         arch: Arch::NATIVE,
         landlock_abi: lazaret_cell::probe::landlock_abi(),
         seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
         mdwe: lazaret_cell::probe::mdwe(),
+        namespaces,
         root: is_root(),
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }

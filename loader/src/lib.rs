@@ -48,6 +48,7 @@ mod policies;
 mod process;
 pub mod trust;
 mod verify;
+mod zygote;
 
 pub use call::{ArgumentError, Function, Lie, Output, Returned, Signature, SignatureError, Value};
 pub use cell::{Cell, CellError, Confined, Enforcement, Ready};

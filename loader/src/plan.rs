@@ -1,13 +1,14 @@
 //! Fourth step: what the policy means on this kernel.
 
-use std::path::Path;
 use std::sync::Arc;
 
+use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
 
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::closure::Audited;
 use crate::trust::Verdict;
+use crate::zygote::Zygote;
 
 /// A plugin with everything that its cell needs: the sealed files, and what to enforce in numbers.
 #[derive(Debug)]
@@ -40,8 +41,13 @@ impl Audited {
 }
 
 impl Planned {
-    /// Starts the cell, and returns it once it says that it is confined.
-    pub(crate) fn spawn(self, program: &Path) -> Result<(Cell<Confined>, Verdict), CellError> {
-        Ok((Cell::spawn(self.load, program)?, self.verdict))
+    /// Which network its cell has.
+    pub(crate) fn network(&self) -> Network {
+        if self.load.plan.namespaces.net { Network::Own } else { Network::Host }
+    }
+
+    /// Forks the cell, and returns it once it says that it is confined.
+    pub(crate) fn spawn(self, zygote: &Arc<Zygote>) -> Result<(Cell<Confined>, Verdict), CellError> {
+        Ok((Cell::spawn(self.load, zygote)?, self.verdict))
     }
 }

@@ -1,13 +1,14 @@
-//! The process of a cell: started with a socket and nothing else, held by a pidfd, and never left behind.
+//! Processes of this host: started or adopted, held by a pidfd, and never left behind.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use lazaret_cell::hook;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions};
@@ -25,14 +26,15 @@ pub(crate) struct Process {
     pid: Pid,
     pidfd: OwnedFd,
     exit: Option<Exit>,
+    /// Whose child it is. A host that forked has this memory too, and must not end its parent's processes.
+    parent: u32,
 }
 
 impl Process {
-    /// Starts `program` with one end of a socket pair as its standard input, an empty environment and no other
-    /// descriptor, and returns the other end.
+    /// Starts `program` with one end of a socket pair as its standard input, the module of the dynamic loader's hook as its
+    /// standard output, and no other descriptor, and returns the other end.
     pub(crate) fn start(program: &Path) -> io::Result<(Self, OwnedFd)> {
-        let (ours, theirs) =
-            rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+        let (ours, theirs) = pair()?;
         let child = spawn(program.to_owned(), theirs)?;
         let pid = Pid::from_child(&child);
         // The child is not waited for yet, so its number cannot have been given to another process.
@@ -45,7 +47,17 @@ impl Process {
                 return Err(errno.into());
             }
         };
-        Ok((Self { pid, pidfd, exit: None }, ours))
+        Ok((Self { pid, pidfd, exit: None, parent: std::process::id() }, ours))
+    }
+
+    /// Takes over a child of this process, whoever forked it.
+    pub(crate) fn adopt(pidfd: OwnedFd) -> io::Result<Self> {
+        // proc(5), "/proc/pid/fdinfo": the number of the process that a pidfd refers to, -1 once it is reaped.
+        let path = format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd());
+        let about = std::fs::read_to_string(path)?;
+        let pid = about.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok()).and_then(Pid::from_raw);
+        let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { pid, pidfd, exit: None, parent: std::process::id() })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -87,8 +99,15 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.kill();
+        if self.parent == std::process::id() {
+            self.kill();
+        }
     }
+}
+
+/// A pair of sockets that keep messages whole.
+pub(crate) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
+    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }
 
 /// Waits until the socket has something to read or is closed by the peer, at most `limit`.
@@ -139,7 +158,7 @@ fn spawner_thread() -> io::Result<mpsc::Sender<Order>> {
     let (orders, received) = mpsc::channel::<Order>();
     let work = move || {
         for Order { program, stdin, answer } in received {
-            let child = command(&program).stdin(Stdio::from(stdin)).spawn();
+            let child = hook::module().and_then(|hook| command(&program, stdin, hook).spawn());
             if let Err(mpsc::SendError(Ok(mut child))) = answer.send(child) {
                 // Nobody waits any more, so nobody would end it.
                 drop(child.kill().and_then(|()| child.wait()));
@@ -151,8 +170,9 @@ fn spawner_thread() -> io::Result<mpsc::Sender<Order>> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one place that starts a process")]
-fn command(program: &Path) -> Command {
+fn command(program: &Path, stdin: OwnedFd, hook: OwnedFd) -> Command {
     let mut command = Command::new(program);
-    command.env_clear().current_dir("/").stdout(Stdio::null()).stderr(Stdio::null());
+    let (name, value) = hook::VARIABLE;
+    command.env_clear().env(name, value).current_dir("/").stdin(stdin).stdout(hook).stderr(Stdio::null());
     command
 }

@@ -23,6 +23,7 @@
 //!     landlock_abi: 7,
 //!     seccomp: true,
 //!     mdwe: true,
+//!     namespaces: Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true },
 //!     root: false,
 //!     processors: 4,
 //! };
@@ -35,7 +36,9 @@
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod plan;
-pub use plan::{Channel, Filter, Identity, Instruction, Landlock, Limits, NotAPlan, PathRule, Plan, PortRule, Seccomp};
+pub use plan::{
+    Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule, Seccomp,
+};
 
 #[cfg(feature = "front")]
 mod front;

@@ -16,6 +16,8 @@ pub struct Plan {
     pub identity: Option<Identity>,
     /// Refuse memory that is writable and later executable: `PR_SET_MDWE` (Linux 6.3).
     pub mdwe: bool,
+    /// Namespaces of the cell's own.
+    pub namespaces: Namespaces,
     /// Landlock domain; `None` only where the policy lists the layer as optional and the kernel lacks it.
     pub landlock: Option<Landlock>,
     /// seccomp filters of the two phases.
@@ -41,6 +43,23 @@ pub struct Limits {
     pub file_size: u64,
     /// Tasks of the cell's user, `RLIMIT_NPROC`; the kernel ignores it for uid 0.
     pub tasks: u64,
+}
+
+/// Kinds of namespaces(7): those a cell gets, or those a host can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespaces {
+    /// Users and capabilities: what lets an ordinary user make the others, and counts tasks for the cell alone.
+    pub user: bool,
+    /// Process ids: no other process can be named.
+    pub pid: bool,
+    /// Mounts: the file tree holds the granted paths and nothing else.
+    pub mount: bool,
+    /// Network: no interface but a loopback that is down.
+    pub net: bool,
+    /// System V IPC and POSIX message queues.
+    pub ipc: bool,
+    /// Host and domain name.
+    pub uts: bool,
 }
 
 /// Numeric credentials a root host gives its cells.

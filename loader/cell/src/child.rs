@@ -1,37 +1,43 @@
 //! The life of a cell: one list of steps, in the one order that works, and then calls until it is killed.
 
 use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::ExitCode;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags, SocketType};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 
 use crate::confine::{self, NotConfined};
 use crate::region::{CellRegion, Descriptors};
 use crate::wire::{self, Answer, Failure, Start, Status, Step};
-use crate::{incident, map, serve};
+use crate::{hook, incident, map, namespaces, serve};
 
-/// The program `lazaret-cell`. Its standard input is the control socket; it has no arguments and no environment.
-#[must_use]
-pub fn main() -> ExitCode {
-    let control = rustix::stdio::stdin();
-    if rustix::net::sockopt::socket_type(control) != Ok(SocketType::SEQPACKET) {
-        eprintln!("lazaret-cell is started by lazaret, with a control socket as its standard input");
-        return ExitCode::from(2);
-    }
-    let Err(failure) = live(control);
+/// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host.
+pub(crate) fn main(control: &OwnedFd, host: &OwnedFd) -> ! {
+    let Err(failure) = alone(control, host);
     // The host may be gone, or may have stopped listening; either way the process ends here.
-    drop(say(control, Answer::Failed(failure)));
-    ExitCode::FAILURE
+    drop(say(rustix::stdio::stdin(), Answer::Failed(failure)));
+    incident::end(1)
 }
 
-enum Never {}
+pub(crate) enum Never {}
+
+/// Keeps of the zygote's descriptors the two standard ones, the control socket as standard input, and the host's.
+fn alone(control: &OwnedFd, host: &OwnedFd) -> Result<Never, Failure> {
+    /// The first that is not a standard one; where it lies decides what `close_others` leaves.
+    const HOST: RawFd = 3;
+    at(Step::Descriptors, rustix::stdio::dup2_stdin(control))?;
+    // SAFETY: what is at 3 is one of the zygote's, of which this process uses none; `host` itself is kept.
+    let mut kept = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(HOST) });
+    if host.as_raw_fd() != HOST {
+        at(Step::Descriptors, rustix::io::dup2(host, &mut kept))?;
+    }
+    at(Step::Descriptors, confine::close_others(HOST as u32 + 1))?;
+    live(rustix::stdio::stdin(), ManuallyDrop::into_inner(kept))
+}
 
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
-fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
-    at(Step::Descriptors, confine::close_others())?;
-    let (start, descriptors) = receive(control)?;
+fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
+    let (start, descriptors) = begin(control)?;
     let plan = start.plan;
     let mut descriptors = descriptors.into_iter();
     let mut take = || descriptors.next().ok_or(failure(Step::Receive, 0, 0));
@@ -45,6 +51,9 @@ fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
     // Mapped for as long as the process lives: the signal handlers write into it.
     let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
     drop(halves);
+    if plan.namespaces.mount {
+        at(Step::Tree, namespaces::own_tree(rules, &paths))?;
+    }
 
     at(Step::Limits, confine::limits(&plan.limits))?;
     at(Step::Bounding, confine::bounding())?;
@@ -52,7 +61,8 @@ fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
         at(Step::Identity, confine::identity(identity))?;
     }
     at(Step::Capabilities, confine::capabilities())?;
-    at(Step::ParentDeath, confine::parent_death(start.host))?;
+    at(Step::ParentDeath, confine::parent_death(&host))?;
+    drop(host);
     at(Step::Dumpable, confine::not_dumpable())?;
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     if plan.mdwe {
@@ -71,19 +81,23 @@ fn live(control: BorrowedFd<'_>) -> Result<Never, Failure> {
 
     for (index, library) in libraries.iter().enumerate() {
         if let Err(error) = map::library(library.as_fd()) {
-            return not_mapped(region, start.first, Step::MapLibrary, index, &error.0);
+            not_mapped(region, start.first, Step::MapLibrary, index, &error.0);
         }
     }
-    let mapped = match map::plugin(plugin.as_fd()) {
+    // What this program was given goes before the plugin comes, the control socket too: from here on host and cell share the
+    // region and nothing else. The standard descriptors are /dev/null.
+    drop(libraries);
+    at(Step::Descriptors, confine::no_control())?;
+    let hooked = hook::is_present() && plan.seccomp.call.len() == 1;
+    let mapped = map::plugin(plugin, plan.seccomp.call.first().filter(|_| hooked));
+    let mapped = match mapped {
         Ok(mapped) => mapped,
-        Err(error) => return not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
+        Err(error) => not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
-    // What the plugin's initialisers opened is the plugin's; what this program was given goes, the control socket too: from
-    // here on host and cell share the region and nothing else. The standard descriptors are /dev/null.
-    drop((plugin, libraries));
-    at(Step::Descriptors, confine::no_control())?;
-    each(Step::SeccompCall, &plan.seccomp.call, confine::seccomp)?;
+    if !hooked {
+        each(Step::SeccompCall, &plan.seccomp.call, confine::seccomp)?;
+    }
 
     let bias = (mapped.place.bias as u64).to_ne_bytes();
     region.write(0, &bias).ok_or(failure(Step::Region, 0, 0))?;
@@ -105,28 +119,37 @@ fn each<T, U>(step: Step, items: &[T], act: impl Fn(&T) -> Result<U, NotConfined
 }
 
 /// Receives the one message that starts a cell.
-fn receive(control: BorrowedFd<'_>) -> Result<(Start, Vec<OwnedFd>), Failure> {
+fn begin(control: BorrowedFd<'_>) -> Result<(Start, Vec<OwnedFd>), Failure> {
     let mut message = vec![0; wire::CONTROL_LIMIT];
-    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(wire::DESCRIPTOR_LIMIT))];
+    let (length, descriptors) = at(Step::Receive, receive(control, &mut message, wire::DESCRIPTOR_LIMIT))?;
+    let start = message
+        .get(..length)
+        .and_then(Start::from_bytes)
+        .filter(|start| descriptors.len() == wire::FIXED_DESCRIPTORS + start.libraries as usize)
+        .ok_or(failure(Step::Receive, 0, 0))?;
+    Ok((start, descriptors))
+}
+
+/// Receives one whole message and its descriptors.
+pub(crate) fn receive(
+    socket: BorrowedFd<'_>,
+    message: &mut [u8],
+    most: usize,
+) -> Result<(usize, Vec<OwnedFd>), NotConfined> {
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(most))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = at(
-        Step::Receive,
-        rustix::net::recvmsg(control, &mut [IoSliceMut::new(&mut message)], &mut ancillary, RecvFlags::CMSG_CLOEXEC),
-    )?;
+    let received =
+        rustix::net::recvmsg(socket, &mut [IoSliceMut::new(message)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let mut descriptors = Vec::new();
     for part in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(rights) = part {
             descriptors.extend(rights);
         }
     }
-    let whole = !received.flags.intersects(rustix::net::ReturnFlags::TRUNC | rustix::net::ReturnFlags::CTRUNC);
-    let start = message
-        .get(..received.bytes)
-        .filter(|_| whole)
-        .and_then(Start::from_bytes)
-        .filter(|start| descriptors.len() == wire::FIXED_DESCRIPTORS + start.libraries as usize)
-        .ok_or(failure(Step::Receive, 0, 0))?;
-    Ok((start, descriptors))
+    if received.flags.intersects(rustix::net::ReturnFlags::TRUNC | rustix::net::ReturnFlags::CTRUNC) {
+        return Err(NotConfined(0));
+    }
+    Ok((received.bytes, descriptors))
 }
 
 fn say(control: BorrowedFd<'_>, answer: Answer) -> Result<(), NotConfined> {
@@ -146,10 +169,10 @@ fn proceed(control: BorrowedFd<'_>) -> Result<(), Failure> {
 }
 
 /// Tells the host, through the region, why mapping failed, and ends.
-fn not_mapped(region: &CellRegion, sequence: u32, step: Step, index: usize, message: &str) -> Result<Never, Failure> {
+fn not_mapped(region: &CellRegion, sequence: u32, step: Step, index: usize, message: &str) -> ! {
     let mut payload = failure(step, 0, index).to_bytes();
     payload.extend(message.bytes().take(1024));
     let length = region.write(0, &payload).map_or(0, |()| payload.len() as u32);
     region.reply(sequence, Status::NotMapped, length);
-    Err(failure(step, 0, index))
+    incident::end(1)
 }

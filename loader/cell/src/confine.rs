@@ -8,7 +8,8 @@ use landlock::{
     ABI, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort, PathBeneath, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
-use lazaret_policy::{Filter, Identity, Landlock, Limits, PathRule};
+use lazaret_policy::{Filter, Identity, Instruction, Landlock, Limits, PathRule};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Resource, Rlimit, Uid};
 use rustix::thread::CapabilitiesSecureBits;
@@ -114,12 +115,14 @@ pub(crate) fn capabilities() -> Result<()> {
     Ok(())
 }
 
-/// Dies with the thread that started this process, and makes sure that its process lives: the signal is not sent for a
-/// death that came before. After the change of user, which clears the setting (`PR_SET_PDEATHSIG(2const)`).
-pub(crate) fn parent_death(host: u32) -> Result<()> {
+/// Dies with the thread of the host that started the zygote, and makes sure that the host lives: the signal is not sent for
+/// a death that came before. After the change of user, which clears the setting (`PR_SET_PDEATHSIG(2const)`).
+pub(crate) fn parent_death(host: &OwnedFd) -> Result<()> {
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
-    let parent = rustix::process::getppid().map_or(0, |pid| pid.as_raw_nonzero().get());
-    if u32::try_from(parent) == Ok(host) { Ok(()) } else { Err(UNPROVEN) }
+    // A pidfd can be read from once its process has ended (pidfd_open(2)).
+    let mut ended = [PollFd::new(host, PollFlags::IN)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    if rustix::event::poll(&mut ended, Some(&now))? == 0 { Ok(()) } else { Err(UNPROVEN) }
 }
 
 /// No core dump, no tracing by the same user.
@@ -197,6 +200,11 @@ pub(crate) fn landlock_holds(plan: &Landlock) -> Result<()> {
     }
 }
 
+/// Whether a rule grants more than reading.
+pub(crate) fn writes(rule: &PathRule) -> bool {
+    !(BitFlags::<AccessFs>::from_bits_truncate(rule.access) & !AccessFs::from_read(ABI::V10)).is_empty()
+}
+
 fn fs_rights(bits: u64) -> BitFlags<AccessFs> {
     BitFlags::from_bits_truncate(bits)
 }
@@ -216,19 +224,16 @@ fn errno_of(error: &(dyn std::error::Error + 'static)) -> i32 {
         .unwrap_or(0)
 }
 
+/// A filter as the kernel takes it.
+pub(crate) fn program(filter: &Filter) -> Vec<libc::sock_filter> {
+    let instruction = |one: &Instruction| libc::sock_filter { code: one.code, jt: one.jt, jf: one.jf, k: one.k };
+    filter.0.iter().map(instruction).collect()
+}
+
 /// Installs one filter, `seccomp(2)`, for every thread: a plugin's initialisers may have started some. `no_new_privs` is
 /// set; the filter is a plan's, which is never empty.
 pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
-    let mut program: Vec<libc::sock_filter> = filter
-        .0
-        .iter()
-        .map(|instruction| libc::sock_filter {
-            code: instruction.code,
-            jt: instruction.jt,
-            jf: instruction.jf,
-            k: instruction.k,
-        })
-        .collect();
+    let mut program = program(filter);
     const THREADS: libc::c_ulong = libc::SECCOMP_FILTER_FLAG_TSYNC;
     let length = u16::try_from(program.len()).map_err(|_| UNPROVEN)?;
     let program = libc::sock_fprog { len: length, filter: program.as_mut_ptr() };
@@ -243,11 +248,36 @@ pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
     }
 }
 
-/// Closes every descriptor but the three standard ones.
-pub(crate) fn close_others() -> Result<()> {
-    // SAFETY: the process has just started and owns no other descriptor that it uses.
-    let result = unsafe { libc::syscall(libc::SYS_close_range, 3, u32::MAX, 0) };
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_others(first: u32) -> Result<()> {
+    // SAFETY: nothing in this process uses a descriptor above those that its caller keeps.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error().into()) }
+}
+
+/// Overwrites the environment: it said how this program was started.
+pub(crate) fn forget_environment() {
+    // SAFETY: `environ` is the C library's, an array of strings that ends with a null pointer; this is the only thread.
+    let mut entry = unsafe { environ };
+    loop {
+        // SAFETY: not past the null pointer at the end.
+        let text = unsafe { *entry };
+        if text.is_null() {
+            break;
+        }
+        // SAFETY: a string of the process's own initial stack.
+        let length = unsafe { libc::strlen(text) };
+        // SAFETY: as long as the string, which is writable (execve(2)).
+        unsafe { std::ptr::write_bytes(text, 0, length) };
+        // SAFETY: within the array, as above.
+        entry = unsafe { entry.add(1) };
+    }
+    // SAFETY: no other thread, and nobody holds on to what getenv(3) returned.
+    unsafe { libc::clearenv() };
+}
+
+unsafe extern "C" {
+    static environ: *mut *mut libc::c_char;
 }
 
 /// Puts standard output, which is `/dev/null`, in the place of standard input, which was the control socket. Not simply

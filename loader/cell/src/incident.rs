@@ -283,7 +283,7 @@ fn callers(registers: &Registers, set: &dyn Fn(usize, u64)) {
 }
 
 /// Leaves without running anything of the plugin's (`atexit(3)`, destructors).
-fn end(status: c_int) -> ! {
+pub(crate) fn end(status: c_int) -> ! {
     // SAFETY: `_exit` is async-signal-safe and does not return.
     unsafe { libc::_exit(status) }
 }

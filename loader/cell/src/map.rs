@@ -1,9 +1,12 @@
 //! Maps sealed libraries and the plugin with the system's own dynamic loader, by descriptor and never by name.
 
 use std::ffi::{CStr, c_int, c_void};
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 
+use lazaret_policy::Filter;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
+
+use crate::hook;
 
 /// The plugin in memory.
 pub(crate) struct Mapped {
@@ -28,22 +31,33 @@ pub(crate) struct NotMapped(pub(crate) String);
 /// Maps a library that the plugin, or a later library, needs. The dynamic loader finds it again by its `DT_SONAME`.
 pub(crate) fn library(fd: BorrowedFd<'_>) -> Result<(), NotMapped> {
     // Never unmapped: the plugin keeps pointers into it, and a cell ends as a whole.
-    std::mem::forget(open(fd)?);
+    std::mem::forget(open(&path_of(fd))?);
     Ok(())
 }
 
-/// Maps the plugin. Its constructors, IFUNC resolvers and TLS initialisers run inside this call.
-pub(crate) fn plugin(fd: BorrowedFd<'_>) -> Result<Mapped, NotMapped> {
-    let library = open(fd)?;
-    Ok(Mapped { library, place: place_of(&path_of(fd)) })
+/// Maps the plugin. Its constructors, IFUNC resolvers and TLS initialisers run inside this call, and where the dynamic
+/// loader has the hook, under the given filter. Afterwards the descriptor is closed.
+pub(crate) fn plugin(plugin: OwnedFd, filter: Option<&Filter>) -> Result<Mapped, NotMapped> {
+    let path = path_of(plugin.as_fd());
+    let Some(filter) = filter else {
+        let library = open(&path)?;
+        return Ok(Mapped { library, place: place_of(&path) });
+    };
+    let unhooked = || NotMapped("the call-phase filter was not installed while the plugin was mapped".to_owned());
+    hook::arm(filter, &path, plugin).map_err(|_| unhooked())?;
+    let library = open(&path)?;
+    if !hook::is_done() {
+        return Err(unhooked());
+    }
+    Ok(Mapped { library, place: place_of(&path) })
 }
 
-fn open(fd: BorrowedFd<'_>) -> Result<Library, NotMapped> {
+fn open(path: &str) -> Result<Library, NotMapped> {
     // NOW: lazy binding would read symbol names again at the first call, when initialisers may have changed them. LOCAL:
     // a plugin's symbols never stand in for anybody else's.
     // SAFETY: opening runs the file's initialisers, which are untrusted. That is what this process is for: every layer
     // is in force, nothing of value is in its memory, and its host believes nothing it says.
-    unsafe { Library::open(Some(path_of(fd)), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| NotMapped(error.to_string()))
+    unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| NotMapped(error.to_string()))
 }
 
 fn path_of(fd: BorrowedFd<'_>) -> String {

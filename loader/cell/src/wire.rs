@@ -3,7 +3,7 @@
 //! The cell is a program of the same release as its host, so nothing here is versioned; what arrives from a cell is
 //! hostile all the same and is decoded within the size of one message.
 
-use lazaret_policy::Plan;
+use lazaret_policy::{Namespaces, Plan};
 use serde::{Deserialize, Serialize};
 
 /// Bytes of the largest control message. `SOCK_SEQPACKET` carries it whole under the default `net.core.wmem_max`.
@@ -11,6 +11,78 @@ pub const CONTROL_LIMIT: usize = 128 * 1024;
 
 /// Bytes of the largest message a host accepts from a cell on the control socket.
 pub const ANSWER_LIMIT: usize = 256;
+
+/// Bytes of the largest message to or from a zygote.
+pub const ORDER_LIMIT: usize = 64;
+
+/// What a host asks of the process that cells are forked from. One descriptor travels with each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// The first: which network the cells have. Descriptor: the host's pidfd. Answered with [`Word::Ready`].
+    Begin(Network),
+    /// Map a library that all later cells then have. Descriptor: the library, sealed. Answered with [`Word::Library`].
+    Library,
+    /// Fork a cell in namespaces of its own. Descriptor: the control socket of the cell, on which it waits for [`Start`].
+    /// Answered with [`Word::Born`] and the pidfd of the cell, which is a child of the host.
+    Cell(Namespaces),
+}
+
+/// Which network the cells of a zygote have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Network {
+    /// The host's.
+    Host,
+    /// None but a loopback interface that is down.
+    Own,
+}
+
+/// What a zygote answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// It stands.
+    Ready {
+        /// What its cells can have.
+        namespaces: Namespaces,
+        /// Whether the dynamic loader calls back before it lets a plugin's code run.
+        hook: bool,
+    },
+    /// The library was looked at.
+    Library {
+        /// Whether every later cell has it mapped.
+        mapped: bool,
+    },
+    /// A cell is there.
+    Born,
+    /// A step did not succeed.
+    Failed(Failure),
+}
+
+impl Order {
+    /// The byte form (postcard).
+    ///
+    /// # Panics
+    /// Never: it holds only integers.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        postcard::to_allocvec(&self).expect("integers always serialise")
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        whole(bytes)
+    }
+}
+
+impl Word {
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        postcard::to_allocvec(&self).expect("integers always serialise")
+    }
+
+    /// Reads what a zygote sent; anything but one whole word is none.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        whole(bytes)
+    }
+}
 
 /// Descriptors that travel with [`Start`] before the libraries: plugin, requests, replies.
 pub const FIXED_DESCRIPTORS: usize = 3;
@@ -27,8 +99,6 @@ pub const FUNCTION_LIMIT: u32 = 4096;
 pub struct Start {
     /// What to enforce.
     pub plan: Plan,
-    /// Process id of the host, to notice its death before the death signal was set up.
-    pub host: u32,
     /// How many libraries precede the plugin.
     pub libraries: u32,
     /// Sequence number of the first reply, which says that the plugin is mapped.
@@ -105,6 +175,10 @@ pub struct Failure {
 /// The steps of a cell, in order: in any other a step would be undone or forbidden by one before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
+    /// Enter the namespaces that all cells share.
+    Namespaces,
+    /// Fork the cell.
+    Fork,
     /// Receive the plan and the descriptors.
     Receive,
     /// Close every other descriptor.
@@ -115,6 +189,8 @@ pub enum Step {
     Paths,
     /// Map the region.
     Region,
+    /// Replace the file tree.
+    Tree,
     /// Set resource limits.
     Limits,
     /// Drop the capability bounding set and lock the securebits.
@@ -150,11 +226,14 @@ pub enum Step {
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
+            Self::Namespaces => "enter its namespaces",
+            Self::Fork => "be forked",
             Self::Receive => "receive the plan",
             Self::Descriptors => "close inherited descriptors",
             Self::Session => "leave the host's session",
             Self::Paths => "open a granted path",
             Self::Region => "map the call region",
+            Self::Tree => "replace the file tree",
             Self::Limits => "set resource limits",
             Self::Bounding => "drop the capability bounding set",
             Self::Identity => "change user and group",

@@ -1,5 +1,5 @@
-//! The child process in which a plugin runs. See `lazaret_cell::child`.
+//! The process that cells are forked from. See `lazaret_cell::zygote`.
 
 fn main() -> std::process::ExitCode {
-    lazaret_cell::child::main()
+    lazaret_cell::zygote::main()
 }

@@ -152,6 +152,7 @@ impl Policy {
             limits: self.plan_limits(kernel),
             identity: kernel.root.then_some(Identity { uid: NOBODY, gid: NOBODY }),
             mdwe: kernel.mdwe,
+            namespaces: crate::plan::Namespaces { mount: false, net: kernel.namespaces.net && self.effective.connect.items().is_empty() && self.effective.bind.items().is_empty(), ..kernel.namespaces },
             landlock: self.plan_landlock(kernel, variables, &mut dropped),
             seccomp,
             channel: Channel {

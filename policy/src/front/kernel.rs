@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::plan::Namespaces;
+
 /// Processor architectures that Lazaret knows the syscall tables of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -36,6 +38,8 @@ pub struct KernelSupport {
     pub seccomp: bool,
     /// `PR_SET_MDWE` (Linux 6.3).
     pub mdwe: bool,
+    /// Namespaces that this host can give its cells.
+    pub namespaces: Namespaces,
     /// The host runs as uid 0: limits on tasks need a user of the cell's own.
     pub root: bool,
     /// Processors the host may use; with one, spinning only delays the peer.

@@ -1,0 +1,85 @@
+/* What the dynamic loader calls back while it maps objects (rtld-audit(7)): it puts the call-phase filter in force between
+ * the mapping of the plugin and the first instruction of the plugin, IFUNC resolvers included.
+ *
+ * It lives in a link namespace of its own and cannot see the program's symbols, so both use one page at an agreed address.
+ * It uses no C library: that would be a second one in the process. */
+#define _GNU_SOURCE
+#include <link.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+/* The same as in hook.rs. Below what any address space of the two architectures has, and above what programs use. */
+#define PAGE ((struct control *)0x2000000000)
+#define MAGIC 0x6c7a7274
+enum { IDLE, ARMED, DONE };
+#define NOT_CONFINED 71
+
+struct control {
+	uint32_t magic;
+	uint32_t state;
+	int32_t descriptor;       /* of the plugin: closed here, since the filter may forbid it afterwards */
+	uint32_t length;          /* instructions */
+	struct sock_filter *filter;
+	char name[64];            /* as the dynamic loader knows the plugin */
+};
+
+static long call(long number, long a, long b, long c, long d, long e, long f) {
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+	long result;
+	__asm__ volatile("syscall" : "=a"(result)
+		: "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+	return result;
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+	__asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+	return x0;
+#else
+#error "Lazaret confines plugins on x86_64 and aarch64"
+#endif
+}
+
+/* The first thing the dynamic loader calls. 0 would mean that the module wants no part in it. */
+unsigned int la_version(unsigned int version) {
+	long page = call(SYS_mmap, (long)PAGE, sizeof(struct control), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	if (page != (long)PAGE) return 0;
+	PAGE->magic = MAGIC;
+	return version;
+}
+
+static int same(const char *a, const char *b) {
+	while (*a && *a == *b) a++, b++;
+	return *a == *b;
+}
+
+/* Called when an object is mapped and not yet relocated. Not la_activity(LA_ACT_CONSISTENT): since glibc 2.41 that comes
+ * after relocation, and so after IFUNC resolvers ran. */
+unsigned int la_objopen(struct link_map *map, Lmid_t namespace, uintptr_t *cookie) {
+	(void)namespace;
+	(void)cookie;
+	if (PAGE->state == ARMED && same(map->l_name, PAGE->name)) {
+		struct sock_fprog program = { .len = (unsigned short)PAGE->length, .filter = PAGE->filter };
+		call(SYS_close, PAGE->descriptor, 0, 0, 0, 0, 0);
+		long result = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&program, 0, 0, 0);
+		if (result != 0) call(SYS_exit_group, NOT_CONFINED, 0, 0, 0, 0, 0);
+		PAGE->state = DONE;
+	}
+	/* No symbol of any object is of interest. */
+	return 0;
+}

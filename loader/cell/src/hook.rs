@@ -1,0 +1,91 @@
+//! Puts the call-phase filter in force before the first instruction of the plugin: its IFUNC resolvers and constructors
+//! run inside the dynamic loader's call, so only the dynamic loader itself can act between mapping and them.
+//!
+//! It calls back a module of ours (`hook.c`, rtld-audit(7)), which it maps when the program starts. The two share one page
+//! at an agreed address.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use lazaret_policy::Filter;
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+
+use crate::confine::{self, NotConfined};
+
+/// The module, as a shared object.
+const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hook.so"));
+
+/// The variable by which the dynamic loader learns of the module: the program is started with it as its standard output.
+pub const VARIABLE: (&str, &str) = ("LD_AUDIT", "/proc/self/fd/1");
+
+/// What a cell exits with when the module could not install the filter.
+pub const NOT_CONFINED: i32 = 71;
+
+/// The same as in `hook.c`.
+const PAGE: *mut Control = 0x20_0000_0000 as *mut Control;
+const MAGIC: u32 = 0x6c7a_7274;
+const IDLE: u32 = 0;
+const ARMED: u32 = 1;
+const DONE: u32 = 2;
+
+#[repr(C)]
+struct Control {
+    magic: u32,
+    state: AtomicU32,
+    descriptor: i32,
+    length: u32,
+    filter: *mut libc::sock_filter,
+    name: [u8; 64],
+}
+
+/// The module as a sealed file, for whoever starts the program.
+///
+/// # Errors
+/// Whatever `memfd_create(2)`, `write(2)` or sealing answers.
+pub fn module() -> io::Result<OwnedFd> {
+    let fd = memfd_create("lazaret-hook", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let mut file = File::from(fd);
+    file.write_all(MODULE)?;
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    Ok(file.into())
+}
+
+/// Whether the dynamic loader mapped the module: not every C library has the interface.
+pub(crate) fn is_present() -> bool {
+    let mut residency = 0;
+    // SAFETY: mincore(2) only writes one byte per page to the last argument; of memory that is not mapped it says ENOMEM.
+    let mapped = unsafe { libc::mincore(PAGE.cast(), size_of::<Control>(), &raw mut residency) } == 0;
+    // SAFETY: the page is mapped, readable, and nobody else in this program has a reason to map anything there.
+    mapped && unsafe { (*PAGE).magic } == MAGIC
+}
+
+/// Hands the module the filter and the plugin's descriptor, which it closes. Nothing happens before the dynamic loader opens
+/// an object under the name `path`.
+pub(crate) fn arm(filter: &Filter, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
+    let program = confine::program(filter);
+    let mut name = [0; 64];
+    name.get_mut(..path.len()).filter(|_| path.len() < 64).ok_or(NotConfined(0))?.copy_from_slice(path.as_bytes());
+    let control = Control {
+        magic: MAGIC,
+        state: AtomicU32::new(IDLE),
+        descriptor: plugin.as_raw_fd(),
+        length: u32::try_from(program.len()).map_err(|_| NotConfined(0))?,
+        // Never freed: the kernel copies it when the module hands it over, at a time that this function does not see.
+        filter: Box::leak(program.into_boxed_slice()).as_mut_ptr(),
+        name,
+    };
+    let _closed_by_the_module = plugin.into_raw_fd();
+    // SAFETY: `is_present` found the page mapped, writable and large enough; this is the only thread.
+    unsafe { PAGE.write(control) };
+    // SAFETY: as above.
+    unsafe { (*PAGE).state.store(ARMED, Ordering::SeqCst) };
+    Ok(())
+}
+
+/// Whether the module has installed the filter. The plugin could write this word too; the host counts filters itself.
+pub(crate) fn is_done() -> bool {
+    // SAFETY: the page was mapped when `arm` wrote it; where the plugin unmapped it, this process ends.
+    unsafe { (*PAGE).state.load(Ordering::SeqCst) == DONE }
+}

@@ -1,0 +1,139 @@
+//! Namespaces (namespaces(7)): those that a zygote enters for all its cells, and the file tree that a cell makes its own.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use lazaret_policy::{Namespaces, PathRule};
+use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags, mount, mount_change, mount_remount,
+    move_mount, open_tree, unmount,
+};
+use rustix::thread::UnshareFlags;
+
+use crate::confine::{self, NotConfined};
+use crate::wire::Network;
+
+/// Enters what all cells of this process share (an empty network, a host name, and for an ordinary user the user namespace
+/// that permits the rest), and returns what its cells can have.
+///
+/// What cannot be had is not an error here: the host knows what its policies require.
+pub(crate) fn enter(network: Network) -> Result<Namespaces, NotConfined> {
+    let none = Namespaces { user: false, pid: false, mount: false, net: false, ipc: false, uts: false };
+    let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
+    let user = !uid.is_root();
+    if user {
+        if unshare(UnshareFlags::NEWUSER).is_err() {
+            return Ok(none);
+        }
+        // Mapped as it is, so that a cell can have a user namespace of its own beneath; user_namespaces(7).
+        fs::write("/proc/self/setgroups", "deny")?;
+        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
+        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+    }
+    let uts = unshare(UnshareFlags::NEWUTS).is_ok();
+    // All of them need the same capability, which this just tried.
+    let may = |name: &str| uts && exists(name);
+    let net = network == Network::Own && unshare(UnshareFlags::NEWNET).is_ok();
+    Ok(Namespaces { user, pid: may("pid"), mount: may("mnt"), net, ipc: may("ipc"), uts })
+}
+
+fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    // SAFETY: nothing in this process holds on to what it shared with others: it has one thread and just started.
+    unsafe { rustix::thread::unshare_unsafe(flags) }
+}
+
+/// Whether the kernel has such namespaces and permits any (`/proc/sys/user/max_*_namespaces`).
+fn exists(name: &str) -> bool {
+    let limit = fs::read_to_string(format!("/proc/sys/user/max_{name}_namespaces"));
+    Path::new("/proc/self/ns").join(name).exists() && limit.is_ok_and(|limit| limit.trim() != "0")
+}
+
+/// Where the tree is put together. Any directory will do; it is covered only in this mount namespace, and left.
+const PLACES: [&str; 3] = ["/tmp", "/run", "/mnt"];
+
+/// Replaces the file tree of this mount namespace by one that has the granted paths, where they were, and `/proc` with this
+/// pid namespace in it. `opened` are the rules' paths, opened (`O_PATH`) before.
+pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd]) -> Result<(), NotConfined> {
+    let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
+    let place = PLACES.into_iter().find(|place| Path::new(place).is_dir()).ok_or(NotConfined(libc::ENOENT))?;
+    mount("lazaret", place, "tmpfs", safe, Some(c"size=64k,mode=0755"))?;
+    rustix::process::chdir(place)?;
+    fs::create_dir("proc")?;
+    mount("proc", "proc", "proc", safe, Some(c"subset=pid"))?;
+
+    let mut in_order: Vec<(&PathRule, &OwnedFd)> = rules.iter().zip(opened).collect();
+    // A path before those beneath it.
+    in_order.sort_by_key(|(rule, _)| rule.path.len());
+    for (rule, fd) in in_order {
+        // The kernel gives what /proc and the null device hold by other means, or not at all.
+        let inside = rule.path.strip_prefix(b"/").unwrap_or(&rule.path);
+        if inside.is_empty() {
+            return Err(NotConfined(libc::EINVAL));
+        }
+        graft(Path::new(OsStr::from_bytes(inside)), fd, confine::writes(rule))?;
+    }
+    // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one, and goes.
+    rustix::process::pivot_root(".", ".")?;
+    unmount(".", UnmountFlags::DETACH)?;
+    rustix::process::chdir("/")?;
+    mount_remount("/", safe | MountFlags::RDONLY | MountFlags::BIND, c"")?;
+    Ok(())
+}
+
+/// Puts what `fd` refers to at `path` of the new tree.
+fn graft(path: &Path, fd: &OwnedFd, writable: bool) -> Result<(), NotConfined> {
+    let directory = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Directory;
+    let made = if directory {
+        fs::create_dir_all(path)
+    } else {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::File::options().create(true).append(true).open(path).map(drop)
+    };
+    // Beneath a path that is grafted already it exists, or the tree is read-only there: then it must exist.
+    match made {
+        Err(error) if !path.exists() => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
+    let tree = open_tree(
+        fd.as_fd(),
+        c"",
+        OpenTreeFlags::OPEN_TREE_CLONE
+            | OpenTreeFlags::OPEN_TREE_CLOEXEC
+            | OpenTreeFlags::AT_EMPTY_PATH
+            | OpenTreeFlags::AT_RECURSIVE,
+    )?;
+    let at = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
+    let onto = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(tree.as_fd(), c"", at.as_fd(), c"", onto)?;
+    attributes(&tree, writable)
+}
+
+/// `mount_setattr(2)`, for the whole grafted tree.
+fn attributes(tree: &OwnedFd, writable: bool) -> Result<(), NotConfined> {
+    use std::os::fd::AsRawFd as _;
+    let read_only = if writable { 0 } else { libc::MOUNT_ATTR_RDONLY };
+    // SAFETY: all-zero is a valid `mount_attr`.
+    let mut wanted: libc::mount_attr = unsafe { std::mem::zeroed() };
+    wanted.attr_set = read_only | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV | libc::MOUNT_ATTR_NOEXEC;
+    let flags = libc::AT_EMPTY_PATH | libc::AT_RECURSIVE;
+    // SAFETY: the path is a string and the attributes are initialised; the kernel copies both.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_mount_setattr,
+            tree.as_raw_fd(),
+            c"".as_ptr(),
+            flags,
+            &raw const wanted,
+            size_of::<libc::mount_attr>(),
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(std::io::Error::last_os_error().into()) }
+}

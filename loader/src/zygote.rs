@@ -1,0 +1,181 @@
+//! The processes that cells are forked from, as their host sees them: started at the first load, and replaced as soon as a
+//! cell of theirs crashed, violated or lied, so that nobody can try an address-space layout twice.
+
+use std::collections::BTreeMap;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use lazaret_cell::sealed::Sealed;
+use lazaret_cell::wire::{self, Network, Order, Word};
+use lazaret_policy::Namespaces;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+};
+use rustix::process::PidfdFlags;
+
+use crate::cell::CellError;
+use crate::open;
+use crate::process::{self, Process};
+
+/// How long a zygote may take for anything it is asked. It does nothing that waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One process that forks cells.
+#[derive(Debug)]
+pub(crate) struct Zygote {
+    /// One order at a time. Dropping it ends the process.
+    line: Mutex<Line>,
+    namespaces: Namespaces,
+    hook: bool,
+    /// Process id of the host that started it: a host that forked must not give orders to its parent's.
+    host: u32,
+    spent: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Line {
+    process: Process,
+    socket: OwnedFd,
+    /// Libraries that every cell of it has mapped.
+    libraries: BTreeMap<String, Arc<Sealed>>,
+}
+
+impl Zygote {
+    /// Starts one.
+    pub(crate) fn start(program: &Path, network: Network) -> Result<Self, CellError> {
+        let start = |source| CellError::Start { program: open::shown(program), source };
+        let (process, socket) = Process::start(program).map_err(start)?;
+        let own = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty());
+        let own = own.map_err(|errno| CellError::Channel(errno.into()))?;
+        let mut line = Line { process, socket, libraries: BTreeMap::new() };
+        match line.ask(Order::Begin(network), own.as_fd())? {
+            (Word::Ready { namespaces, hook }, None) => Ok(Self {
+                line: Mutex::new(line),
+                namespaces,
+                hook,
+                host: std::process::id(),
+                spent: AtomicBool::new(false),
+            }),
+            (word, _) => Err(unexpected(word)),
+        }
+    }
+
+    /// What its cells can have.
+    pub(crate) fn namespaces(&self) -> Namespaces {
+        self.namespaces
+    }
+
+    /// Whether the dynamic loader of its cells calls back before a plugin's code runs.
+    pub(crate) fn hook(&self) -> bool {
+        self.hook
+    }
+
+    /// Makes every later load start another one.
+    pub(crate) fn spend(&self) {
+        self.spent.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether cells may still be forked from it.
+    fn serves(&self) -> bool {
+        !self.spent.load(Ordering::Relaxed) && self.host == std::process::id()
+    }
+
+    /// Maps a library in it, so that every later cell has it; at once if it has it already. False where it has another of
+    /// that name, or the library cannot be mapped.
+    pub(crate) fn have(&self, name: &str, library: &Arc<Sealed>) -> Result<bool, CellError> {
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(had) = line.libraries.get(name) {
+            return Ok(Arc::ptr_eq(had, library));
+        }
+        match line.ask(Order::Library, library.as_fd())? {
+            (Word::Library { mapped }, None) => {
+                if mapped {
+                    line.libraries.insert(name.to_owned(), Arc::clone(library));
+                }
+                Ok(mapped)
+            }
+            (word, _) => Err(unexpected(word)),
+        }
+    }
+
+    /// Forks a cell, which waits for its orders on the other end of the returned socket.
+    pub(crate) fn fork(&self, namespaces: Namespaces) -> Result<(Process, OwnedFd), CellError> {
+        let (ours, theirs) = process::pair().map_err(CellError::Channel)?;
+        let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        match line.ask(Order::Cell(namespaces), theirs.as_fd())? {
+            (Word::Born, Some(pidfd)) => Ok((Process::adopt(pidfd).map_err(CellError::Channel)?, ours)),
+            (word, _) => Err(unexpected(word)),
+        }
+    }
+}
+
+fn unexpected(word: Word) -> CellError {
+    match word {
+        Word::Failed(failure) => CellError::Step { step: failure.step, errno: failure.errno, subject: None },
+        _ => CellError::Channel(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+impl Line {
+    fn ask(&mut self, order: Order, descriptor: BorrowedFd<'_>) -> Result<(Word, Option<OwnedFd>), CellError> {
+        let answered = self.exchange(order, descriptor);
+        if answered.is_err() {
+            // Whatever it is about to say now would be taken for the answer to the next order.
+            self.process.kill();
+        }
+        answered.map_err(CellError::Channel)
+    }
+
+    fn exchange(&self, order: Order, descriptor: BorrowedFd<'_>) -> io::Result<(Word, Option<OwnedFd>)> {
+        let descriptors = [descriptor];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        rustix::net::sendmsg(&self.socket, &[IoSlice::new(&order.to_bytes())], &mut ancillary, SendFlags::NOSIGNAL)?;
+        if !process::readable(&self.socket, PATIENCE)? {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let mut bytes = [0; wire::ORDER_LIMIT];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = rustix::net::recvmsg(
+            &self.socket,
+            &mut [IoSliceMut::new(&mut bytes)],
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )?;
+        let mut descriptors = ancillary.drain().filter_map(|part| match part {
+            RecvAncillaryMessage::ScmRights(rights) => Some(rights),
+            _ => None,
+        });
+        let descriptor = descriptors.next().and_then(|mut rights| rights.next());
+        let word = bytes.get(..received.bytes).and_then(Word::from_bytes).ok_or(io::ErrorKind::InvalidData)?;
+        Ok((word, descriptor))
+    }
+}
+
+/// The zygotes of one host: one for each network that its cells may have.
+#[derive(Debug, Default)]
+pub(crate) struct Zygotes {
+    by_network: Mutex<BTreeMap<Network, Arc<Zygote>>>,
+}
+
+impl Zygotes {
+    /// The one that cells are forked from now.
+    pub(crate) fn of(&self, program: &Path, network: Network) -> Result<Arc<Zygote>, CellError> {
+        let mut all = self.by_network.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(zygote) = all.get(&network).filter(|zygote| zygote.serves()) {
+            return Ok(Arc::clone(zygote));
+        }
+        let zygote = Arc::new(Zygote::start(program, network)?);
+        all.insert(network, Arc::clone(&zygote));
+        Ok(zygote)
+    }
+}
