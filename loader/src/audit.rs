@@ -113,7 +113,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         runpath,
         build_id: image::build_id(&image).map(<[u8]>::to_vec),
         loads: image.loads.iter().map(load).collect(),
-        relro: image.of_kind(PT_GNU_RELRO).any(|relro| relro.memsz > 0),
+        relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
         binds_now: dynamic.binds_now(),
         stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
         text_relocations: dynamic.text_relocations(),

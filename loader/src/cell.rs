@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
 use lazaret_cell::sealed::Sealed;
-use lazaret_cell::wire::{self, Answer, Failure, Operation, Start, Status, Step};
+use lazaret_cell::wire::{self, Answer, Failure, Operation, Relro, Start, Status, Step};
 use lazaret_policy::{Dropped, Layer, LayerStatus, Plan, Policy, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -288,6 +288,7 @@ impl Cell<Confined> {
         let start = Start {
             plan: load.plan.clone(),
             libraries: u32::try_from(load.libraries.len()).unwrap_or(u32::MAX),
+            relro: load.object.relro().map(|(address, size)| Relro { address, size }).unwrap_or_default(),
             first,
         };
         send(&control, &start, &load, &descriptors)?;

@@ -86,8 +86,8 @@ fn is_gone(error: &io::Error) -> bool {
 /// Fields of `status` and what the plan wants in them.
 fn demanded(plan: &Plan, phase: Phase, inherited: u64) -> Vec<(&'static str, String)> {
     let filters = match phase {
-        Phase::Load => plan.seccomp.load.len(),
-        Phase::Call => plan.seccomp.load.len() + plan.seccomp.call.len(),
+        Phase::Load => plan.seccomp.load.as_slice().len(),
+        Phase::Call => plan.seccomp.load.as_slice().len() + plan.seccomp.call.as_slice().len(),
     };
     let filters = inherited + filters as u64;
     let mut wanted = vec![

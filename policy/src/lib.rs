@@ -37,7 +37,8 @@
 
 mod plan;
 pub use plan::{
-    Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule, Seccomp,
+    Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule,
+    RELRO_ADDRESS, RELRO_LENGTH, Seccomp,
 };
 
 #[cfg(feature = "front")]

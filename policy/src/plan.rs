@@ -109,18 +109,26 @@ pub struct PortRule {
     pub access: u64,
 }
 
-/// Filters in the order in which they are installed; they stack, so the call phase only narrows the load phase.
+/// A filter for each phase; they stack, so the call phase only narrows the load phase. `None` only where the policy lists
+/// the layer as optional and the kernel lacks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seccomp {
     /// In force while libraries and the plugin are mapped.
-    pub load: Vec<Filter>,
+    pub load: Option<Filter>,
     /// Added before the first call.
-    pub call: Vec<Filter>,
+    pub call: Option<Filter>,
 }
 
 /// One classic BPF program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter(pub Vec<Instruction>);
+
+/// The address that a call-phase filter lets `mprotect(2)` make read-only, before it is known: no address of a process. The
+/// cell puts the plugin's `PT_GNU_RELRO` in its place, word by word, when the plugin is mapped.
+pub const RELRO_ADDRESS: u64 = 0xf1a2_0001_f1a2_0002;
+
+/// The length that goes with [`RELRO_ADDRESS`].
+pub const RELRO_LENGTH: u64 = 0xf1a2_0003_f1a2_0004;
 
 /// One `struct sock_filter` of `<linux/filter.h>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Every shipped profile on every kernel level, on both architectures: the plan as text, held against a file. After a
 //! change that is meant, `LAZARET_BLESS=1 cargo test -p lazaret-policy --test golden` writes the files anew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -24,31 +24,56 @@ fn hash(filter: &Filter) -> u64 {
     bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Calls that a filter compares the number with, in the order of their names.
-fn calls(filter: &Filter, arch: Arch) -> BTreeSet<&'static str> {
-    // Until a rule loads an argument the accumulator holds the number; after it, the chain never compares numbers again.
-    let mut number = false;
-    let mut out = BTreeSet::new();
-    for one in &filter.0 {
+/// What a filter does with a number, as far as the number decides: the answer, or `None` where arguments do.
+fn answer(filter: &Filter, arch: Arch, number: u32) -> Option<u32> {
+    let native = if arch == Arch::X86_64 { 0xc000_003e } else { 0xc000_00b7 };
+    let (mut at, mut accumulator) = (0, 0);
+    loop {
+        let one = filter.0[at];
+        let jump = |taken: bool| usize::from(if taken { one.jt } else { one.jf });
+        at += 1;
         match (one.code, one.k) {
-            (0x20, 0) => number = true,
-            (0x20, _) => number = false,
-            (0x06, _) => number = true,
-            (0x15, call) if number => out.extend(syscall_name(arch, call)),
-            _ => {}
+            (0x20, 0) => accumulator = number,
+            (0x20, 4) => accumulator = native,
+            (0x20, _) => return None,
+            (0x05, over) => at += over as usize,
+            (0x15, value) => at += jump(accumulator == value),
+            (0x35, value) => at += jump(accumulator >= value),
+            (0x06, action) => return Some(action),
+            other => panic!("{other:?}"),
         }
     }
-    out
+}
+
+/// Calls by what they are answered with; what the numbers without a call are answered with is left out.
+fn calls(filter: &Filter, arch: Arch) -> Vec<(String, BTreeSet<&'static str>)> {
+    let otherwise = answer(filter, arch, u32::MAX);
+    let mut all: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
+    for number in 0..1024 {
+        let found = answer(filter, arch, number);
+        if found == otherwise {
+            continue;
+        }
+        let name = match found {
+            None => "by argument".to_owned(),
+            Some(0x7fff_0000) => "allowed".to_owned(),
+            Some(other) => format!("answered {other:#x}"),
+        };
+        all.entry(name).or_default().insert(syscall_name(arch, number).expect("a call"));
+    }
+    all.into_iter().collect()
 }
 
 fn seccomp(out: &mut String, plan: &Seccomp, arch: Arch) {
-    for (phase, filters) in [("load", &plan.load), ("call", &plan.call)] {
-        for filter in filters {
-            let calls: Vec<_> = calls(filter, arch).into_iter().collect();
-            let (length, hash) = (filter.0.len(), hash(filter));
-            writeln!(out, "  {phase}: {length} instructions, {hash:016x}, {} calls", calls.len()).expect("text");
-            for line in calls.chunks(8) {
-                writeln!(out, "    {}", line.join(" ")).expect("text");
+    for (phase, filter) in [("load", &plan.load), ("call", &plan.call)] {
+        let Some(filter) = filter else { continue };
+        let (length, hash) = (filter.0.len(), hash(filter));
+        let otherwise = answer(filter, arch, u32::MAX).expect("no call");
+        writeln!(out, "  {phase}: {length} instructions, {hash:016x}, otherwise {otherwise:#x}").expect("text");
+        for (how, calls) in calls(filter, arch) {
+            writeln!(out, "    {how}: {} calls", calls.len()).expect("text");
+            for line in calls.into_iter().collect::<Vec<_>>().chunks(8) {
+                writeln!(out, "      {}", line.join(" ")).expect("text");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The life of a cell: one list of steps, in the one order that works, and then calls until it is killed.
 
 use std::io::IoSliceMut;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
@@ -12,7 +12,7 @@ use crate::wire::{self, Answer, Failure, Start, Status, Step};
 use crate::{hook, incident, map, namespaces, serve};
 
 /// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host.
-pub(crate) fn main(control: &OwnedFd, host: &OwnedFd) -> ! {
+pub(crate) fn main(control: OwnedFd, host: &OwnedFd) -> ! {
     let Err(failure) = alone(control, host);
     // The host may be gone, or may have stopped listening; either way the process ends here.
     drop(say(rustix::stdio::stdin(), Answer::Failed(failure)));
@@ -22,17 +22,18 @@ pub(crate) fn main(control: &OwnedFd, host: &OwnedFd) -> ! {
 pub(crate) enum Never {}
 
 /// Keeps of the zygote's descriptors the two standard ones, the control socket as standard input, and the host's.
-fn alone(control: &OwnedFd, host: &OwnedFd) -> Result<Never, Failure> {
-    /// The first that is not a standard one; where it lies decides what `close_others` leaves.
+fn alone(control: OwnedFd, host: &OwnedFd) -> Result<Never, Failure> {
+    at(Step::Descriptors, rustix::stdio::dup2_stdin(&control))?;
+    drop(control);
+    // The zygote's first descriptor after the standard ones; all later ones are other cells'.
     const HOST: RawFd = 3;
-    at(Step::Descriptors, rustix::stdio::dup2_stdin(control))?;
-    // SAFETY: what is at 3 is one of the zygote's, of which this process uses none; `host` itself is kept.
-    let mut kept = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(HOST) });
     if host.as_raw_fd() != HOST {
-        at(Step::Descriptors, rustix::io::dup2(host, &mut kept))?;
+        return Err(failure(Step::Descriptors, 0, 0));
     }
     at(Step::Descriptors, confine::close_others(HOST as u32 + 1))?;
-    live(rustix::stdio::stdin(), ManuallyDrop::into_inner(kept))
+    // SAFETY: open, as the zygote's, which gave this process a copy that nothing else in it will close.
+    let host = unsafe { OwnedFd::from_raw_fd(HOST) };
+    live(rustix::stdio::stdin(), host)
 }
 
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
@@ -73,7 +74,10 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
         at(Step::LandlockProof, confine::landlock_holds(landlock))?;
     }
     at(Step::Handlers, incident::install(region.replies()))?;
-    each(Step::SeccompLoad, &plan.seccomp.load, confine::seccomp)?;
+    let hooked = hook::is_present();
+    if let Some(filter) = &plan.seccomp.load {
+        at(Step::SeccompLoad, confine::seccomp(filter))?;
+    }
 
     // The host looks at this process from outside before it lets untrusted code in.
     at(Step::Receive, say(control, Answer::Confined))?;
@@ -88,15 +92,13 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
     // region and nothing else. The standard descriptors are /dev/null.
     drop(libraries);
     at(Step::Descriptors, confine::no_control())?;
-    let hooked = hook::is_present() && plan.seccomp.call.len() == 1;
-    let mapped = map::plugin(plugin, plan.seccomp.call.first().filter(|_| hooked));
-    let mapped = match mapped {
+    let mapped = match map::plugin(plugin, start.relro, plan.seccomp.call.as_ref().filter(|_| hooked)) {
         Ok(mapped) => mapped,
         Err(error) => not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
-    if !hooked {
-        each(Step::SeccompCall, &plan.seccomp.call, confine::seccomp)?;
+    if let Some(filter) = plan.seccomp.call.as_ref().filter(|_| !hooked) {
+        at(Step::SeccompCall, confine::seccomp(filter))?;
     }
 
     let bias = (mapped.place.bias as u64).to_ne_bytes();

@@ -27,8 +27,14 @@ struct control {
 	int32_t descriptor;       /* of the plugin: closed here, since the filter may forbid it afterwards */
 	uint32_t length;          /* instructions */
 	struct sock_filter *filter;
+	uint64_t relro_address;   /* in the image */
+	uint64_t relro_size;
+	uint64_t page_size;
 	char name[64];            /* as the dynamic loader knows the plugin */
 };
+
+/* Words of the filter that stand for what is only known now: RELRO_ADDRESS and RELRO_LENGTH of the plan. */
+enum { ADDRESS_HIGH = 0xf1a20001, ADDRESS_LOW, LENGTH_HIGH, LENGTH_LOW };
 
 static long call(long number, long a, long b, long c, long d, long e, long f) {
 #if defined(__x86_64__)
@@ -68,6 +74,25 @@ static int same(const char *a, const char *b) {
 	return *a == *b;
 }
 
+/* Puts the range that the dynamic loader is about to make read-only (_dl_protect_relro) into the filter: that range, and no
+ * other memory. */
+static void relro(uint64_t base) {
+	uint64_t down = ~(PAGE->page_size - 1);
+	uint64_t start = (base + PAGE->relro_address) & down;
+	uint64_t length = ((base + PAGE->relro_address + PAGE->relro_size) & down) - start;
+	if (PAGE->relro_size == 0) return;
+	for (uint32_t i = 0; i < PAGE->length; i++) {
+		struct sock_filter *one = &PAGE->filter[i];
+		if (one->code != (BPF_JMP | BPF_JEQ | BPF_K)) continue;
+		switch (one->k) {
+		case ADDRESS_HIGH: one->k = start >> 32; break;
+		case ADDRESS_LOW: one->k = (uint32_t)start; break;
+		case LENGTH_HIGH: one->k = length >> 32; break;
+		case LENGTH_LOW: one->k = (uint32_t)length; break;
+		}
+	}
+}
+
 /* Called when an object is mapped and not yet relocated. Not la_activity(LA_ACT_CONSISTENT): since glibc 2.41 that comes
  * after relocation, and so after IFUNC resolvers ran. */
 unsigned int la_objopen(struct link_map *map, Lmid_t namespace, uintptr_t *cookie) {
@@ -75,6 +100,7 @@ unsigned int la_objopen(struct link_map *map, Lmid_t namespace, uintptr_t *cooki
 	(void)cookie;
 	if (PAGE->state == ARMED && same(map->l_name, PAGE->name)) {
 		struct sock_fprog program = { .len = (unsigned short)PAGE->length, .filter = PAGE->filter };
+		relro(map->l_addr);
 		call(SYS_close, PAGE->descriptor, 0, 0, 0, 0, 0);
 		long result = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&program, 0, 0, 0);
 		if (result != 0) call(SYS_exit_group, NOT_CONFINED, 0, 0, 0, 0, 0);

@@ -13,6 +13,7 @@ use lazaret_policy::Filter;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::confine::{self, NotConfined};
+use crate::wire::Relro;
 
 /// The module, as a shared object.
 const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hook.so"));
@@ -37,6 +38,8 @@ struct Control {
     descriptor: i32,
     length: u32,
     filter: *mut libc::sock_filter,
+    relro: [u64; 2],
+    page_size: u64,
     name: [u8; 64],
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn is_present() -> bool {
 
 /// Hands the module the filter and the plugin's descriptor, which it closes. Nothing happens before the dynamic loader opens
 /// an object under the name `path`.
-pub(crate) fn arm(filter: &Filter, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
+pub(crate) fn arm(filter: &Filter, relro: Relro, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
     let program = confine::program(filter);
     let mut name = [0; 64];
     name.get_mut(..path.len()).filter(|_| path.len() < 64).ok_or(NotConfined(0))?.copy_from_slice(path.as_bytes());
@@ -74,6 +77,9 @@ pub(crate) fn arm(filter: &Filter, path: &str, plugin: OwnedFd) -> Result<(), No
         length: u32::try_from(program.len()).map_err(|_| NotConfined(0))?,
         // Never freed: the kernel copies it when the module hands it over, at a time that this function does not see.
         filter: Box::leak(program.into_boxed_slice()).as_mut_ptr(),
+        relro: [relro.address, relro.size],
+        // SAFETY: sysconf(3) only looks up a number, which the kernel gave this program when it started.
+        page_size: u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).map_err(|_| NotConfined(0))?,
         name,
     };
     let _closed_by_the_module = plugin.into_raw_fd();

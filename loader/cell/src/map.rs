@@ -7,6 +7,7 @@ use lazaret_policy::Filter;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 
 use crate::hook;
+use crate::wire::Relro;
 
 /// The plugin in memory.
 pub(crate) struct Mapped {
@@ -37,14 +38,14 @@ pub(crate) fn library(fd: BorrowedFd<'_>) -> Result<(), NotMapped> {
 
 /// Maps the plugin. Its constructors, IFUNC resolvers and TLS initialisers run inside this call, and where the dynamic
 /// loader has the hook, under the given filter. Afterwards the descriptor is closed.
-pub(crate) fn plugin(plugin: OwnedFd, filter: Option<&Filter>) -> Result<Mapped, NotMapped> {
+pub(crate) fn plugin(plugin: OwnedFd, relro: Relro, filter: Option<&Filter>) -> Result<Mapped, NotMapped> {
     let path = path_of(plugin.as_fd());
     let Some(filter) = filter else {
         let library = open(&path)?;
         return Ok(Mapped { library, place: place_of(&path) });
     };
     let unhooked = || NotMapped("the call-phase filter was not installed while the plugin was mapped".to_owned());
-    hook::arm(filter, &path, plugin).map_err(|_| unhooked())?;
+    hook::arm(filter, relro, &path, plugin).map_err(|_| unhooked())?;
     let library = open(&path)?;
     if !hook::is_done() {
         return Err(unhooked());

@@ -101,8 +101,19 @@ pub struct Start {
     pub plan: Plan,
     /// How many libraries precede the plugin.
     pub libraries: u32,
+    /// The plugin's `PT_GNU_RELRO`: what its dynamic loader makes read-only after relocation.
+    pub relro: Relro,
     /// Sequence number of the first reply, which says that the plugin is mapped.
     pub first: u32,
+}
+
+/// `PT_GNU_RELRO` of a file: address and size in the image, both 0 where it has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relro {
+    /// `p_vaddr`.
+    pub address: u64,
+    /// `p_memsz`.
+    pub size: u64,
 }
 
 impl Start {

@@ -43,9 +43,11 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
         return Err(failure(Step::Receive, 0));
     };
     let host = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0))?;
+    // Never dropped: a plugin's exception that nobody catches would drop it while the filters forbid that.
+    let host: &'static OwnedFd = Box::leak(Box::new(host));
     let namespaces = at(Step::Namespaces, namespaces::enter(network))?;
     at(Step::Bounding, confine::bounding())?;
-    at(Step::ParentDeath, confine::parent_death(&host))?;
+    at(Step::ParentDeath, confine::parent_death(host))?;
     at(Step::Dumpable, confine::not_dumpable())?;
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     at(Step::Receive, say(socket, Word::Ready { namespaces, hook: hook::is_present() }, None))?;
@@ -58,7 +60,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
                 at(Step::Receive, say(socket, Word::Library { mapped }, None))?;
             }
             Order::Cell(namespaces) => match fork(namespaces) {
-                Ok(Fork::Cell) => child::main(&descriptor, &host),
+                Ok(Fork::Cell) => child::main(descriptor, host),
                 Ok(Fork::Zygote(cell)) => at(Step::Receive, say(socket, Word::Born, Some(&cell)))?,
                 Err(error) => {
                     let failed = failure(Step::Fork, error.raw_os_error().unwrap_or(0));

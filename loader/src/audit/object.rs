@@ -24,7 +24,8 @@ pub struct Object {
     pub(super) runpath: Option<Span>,
     pub(super) build_id: Option<Vec<u8>>,
     pub(super) loads: Vec<Load>,
-    pub(super) relro: bool,
+    /// `PT_GNU_RELRO`: address and size in the image.
+    pub(super) relro: Option<(u64, u64)>,
     pub(super) binds_now: bool,
     /// Flags of `PT_GNU_STACK`; `None` when it is missing, which x86_64 takes for executable.
     pub(super) stack: Option<u32>,
@@ -93,6 +94,12 @@ impl Object {
     #[must_use]
     pub fn arch(&self) -> Arch {
         self.arch
+    }
+
+    /// `PT_GNU_RELRO`, what is made read-only after relocation: address and size in the image.
+    #[must_use]
+    pub fn relro(&self) -> Option<(u64, u64)> {
+        self.relro
     }
 
     /// `DT_SONAME`, the name it goes by when it is loaded.
@@ -170,8 +177,8 @@ impl Object {
         let lack = |what: &str, evidence| Some(Lack { what: what.to_owned(), evidence });
         match property {
             Hardening::FullRelro => {
-                let evidence = vec![flag("PT_GNU_RELRO", self.relro), flag("BIND_NOW", self.binds_now)];
-                match (self.relro, self.binds_now) {
+                let evidence = vec![flag("PT_GNU_RELRO", self.relro.is_some()), flag("BIND_NOW", self.binds_now)];
+                match (self.relro.is_some(), self.binds_now) {
                     (true, true) => None,
                     (true, false) => {
                         lack("the file binds symbols lazily, through a table that stays writable", evidence)

@@ -142,12 +142,8 @@ impl Policy {
             return Err(Missing { layers: missing });
         }
         let mut dropped = Vec::new();
-        let seccomp = if kernel.seccomp {
-            // `Policy::resolve` compiled the same rules for both architectures.
-            seccomp::compile(&self.effective.calls, self.on_deny(), kernel.arch).expect("resolve proved that it fits")
-        } else {
-            Seccomp { load: Vec::new(), call: Vec::new() }
-        };
+        let seccomp =
+            if kernel.seccomp { self.filters[&kernel.arch].clone() } else { Seccomp { load: None, call: None } };
         let plan = Plan {
             limits: self.plan_limits(kernel),
             identity: kernel.root.then_some(Identity { uid: NOBODY, gid: NOBODY }),

@@ -1,7 +1,7 @@
 //! What the texts together mean: the chain of `extends`, then the machine's ceiling, then what the plugin asks for, each
 //! narrowing what is below it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -12,6 +12,7 @@ use crate::front::profiles::{PREFIX, builtin, builtin_names};
 use crate::front::rules::{ElfRules, Origin, Placed, TrustRules};
 use crate::front::text::{Place, Source};
 use crate::front::{seccomp, units};
+use crate::plan::Seccomp;
 
 /// How many policies a chain of `extends` may have.
 pub const MAX_CHAIN: usize = 8;
@@ -42,6 +43,8 @@ pub struct Policy {
     /// Calls that the outermost policy grants: what no other text can add to.
     pub(crate) outermost: BTreeSet<String>,
     pub(crate) effective: Effective,
+    /// The filters for both architectures: proving that they fit makes them, and every plan takes a copy.
+    pub(crate) filters: BTreeMap<Arch, Seccomp>,
     pub(crate) removed: Vec<Removed>,
     trust: TrustRules,
     elf: ElfRules,
@@ -79,7 +82,7 @@ impl Policy {
         if let Some(ceiling) = &ceiling {
             effective = narrow(effective, ceiling, &mut log);
         }
-        fits(&effective)?;
+        let filters = filters(&effective)?;
         let leaf = descendants.last().unwrap_or(root);
         let sources = chain.iter().chain(&ceiling).map(|document| document.source.clone());
         let mut policy = Self {
@@ -90,6 +93,7 @@ impl Policy {
             trust: trust_rules(effective.trust.as_ref()),
             elf: elf_rules(&effective),
             effective,
+            filters,
             removed: log.removed,
             warnings: log.warnings,
         };
@@ -107,13 +111,14 @@ impl Policy {
         let requests = Document::read_requests(requests)?;
         let mut log = Log { removed: self.removed.clone(), warnings: self.warnings.clone(), asking: true };
         let effective = narrow(self.effective.clone(), &requests, &mut log);
-        fits(&effective)?;
+        let filters = filters(&effective)?;
         let mut sources = self.sources.clone();
         sources.push(requests.source.clone());
         Ok(Self {
             trust: trust_rules(effective.trust.as_ref()),
             elf: elf_rules(&effective),
             effective,
+            filters,
             removed: log.removed,
             warnings: log.warnings,
             sources,
@@ -297,8 +302,8 @@ fn chain(
     chain
 }
 
-/// Proves here, where a place can be named, that the filters can be built for every kernel.
-fn fits(effective: &Effective) -> Result<(), Diagnostics> {
+/// Builds the filters here, where a place can be named if they do not fit.
+fn filters(effective: &Effective) -> Result<BTreeMap<Arch, Seccomp>, Diagnostics> {
     let (message, message_place) = &effective.limits[&Limit::Message];
     let (space, space_place) = &effective.limits[&Limit::AddressSpace];
     // Two halves of a message each, and what a C library needs besides.
@@ -311,15 +316,14 @@ fn fits(effective: &Effective) -> Result<(), Diagnostics> {
         let message = format!("the rules on `{call}` combine into more than a filter can hold");
         return Err(Diagnostic::error(Code::TooManyRules, message, place).into());
     }
-    for arch in Arch::ALL {
-        if seccomp::compile(&effective.calls, OnDeny::Kill, arch).is_err() {
-            let whole = Place::whole("");
-            let place = effective.calls.by.as_ref().unwrap_or(&whole);
-            let message = "the syscall rules do not fit into the 4096 instructions of a kernel filter";
-            return Err(Diagnostic::error(Code::TooManyRules, message, place).into());
-        }
-    }
-    Ok(())
+    let on_deny = effective.on_deny.as_ref().map_or(OnDeny::Kill, |(on_deny, _)| *on_deny);
+    let compiled = Arch::ALL.map(|arch| Ok((arch, seccomp::compile(&effective.calls, on_deny, arch)?)));
+    compiled.into_iter().collect::<Result<_, seccomp::TooLarge>>().map_err(|seccomp::TooLarge| {
+        let whole = Place::whole("");
+        let place = effective.calls.by.as_ref().unwrap_or(&whole);
+        let message = "the syscall rules do not fit into the 4096 instructions of a kernel filter";
+        Diagnostic::error(Code::TooManyRules, message, place).into()
+    })
 }
 
 fn placed<T: Clone>(items: &[Granted<T>]) -> Vec<Placed<T>> {

@@ -1,19 +1,25 @@
-//! From rights on calls to the kernel's filters: an allow list for each phase, and in front of each a filter per error
-//! for the calls that are answered.
+//! From rights on calls to the kernel's filters: what each of the two phases permits and answers, and a program for
+//! each.
+
+mod program;
+mod tree;
 
 use std::collections::BTreeMap;
 
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
-};
-
 use crate::front::arch::syscall_number;
 use crate::front::calls::Calls;
-use crate::front::condition::{Comparison, Permission, Test, Width};
+use crate::front::condition::Permission;
 use crate::front::document::OnDeny;
 use crate::front::groups::{self, Entry};
 use crate::front::kernel::Arch;
-use crate::plan::{Filter, Instruction, Seccomp};
+use crate::plan::{Filter, Seccomp};
+
+use program::{Question, Then, decide};
+
+/// Actions of `<linux/seccomp.h>`; the lower half of the word is data.
+const ALLOW: u32 = 0x7fff_0000;
+const ERRNO: u32 = 0x0005_0000;
+const TRAP: u32 = 0x0003_0000;
 
 /// What a filter answers with `EPERM` where the policy says so.
 const EPERM: u32 = 1;
@@ -130,77 +136,26 @@ pub(crate) struct TooLarge;
 /// The filters for one architecture. Calls it does not have are left out.
 pub(crate) fn compile(calls: &Calls, on_deny: OnDeny, arch: Arch) -> Result<Seccomp, TooLarge> {
     let phases = Phases::of(calls);
-    Ok(Seccomp { load: filters(&phases.load, on_deny, arch)?, call: filters(&phases.call, on_deny, arch)? })
+    let load = filter(&phases.load, on_deny, arch)?;
+    Ok(Seccomp { load: Some(load), call: Some(filter(&phases.call, on_deny, arch)?) })
 }
 
-fn filters(phase: &Phase, on_deny: OnDeny, arch: Arch) -> Result<Vec<Filter>, TooLarge> {
-    let mut out = Vec::new();
-    for (errno, calls) in &phase.answers {
-        // The arch check of each filter kills; what this filter does not know is for the allow list to decide.
-        let action = SeccompAction::Errno(u32::from(*errno));
-        out.extend(filter(calls, SeccompAction::Allow, action, arch)?);
-    }
+fn filter(phase: &Phase, on_deny: OnDeny, arch: Arch) -> Result<Filter, TooLarge> {
     let deny = match on_deny {
-        OnDeny::Kill => SeccompAction::Trap,
-        OnDeny::Errno => SeccompAction::Errno(EPERM),
+        OnDeny::Kill => TRAP,
+        OnDeny::Errno => ERRNO | EPERM,
     };
-    out.extend(filter(&phase.allow, deny, SeccompAction::Allow, arch)?);
-    Ok(out)
-}
-
-/// `None` where the architecture has none of the calls.
-fn filter(
-    calls: &Calling,
-    otherwise: SeccompAction,
-    matched: SeccompAction,
-    arch: Arch,
-) -> Result<Option<Filter>, TooLarge> {
-    let mut rules = BTreeMap::new();
-    for (call, when) in calls.iter().filter(|(_, when)| !when.is_never()) {
-        if let Some(number) = syscall_number(arch, call) {
-            rules.insert(i64::from(number), chain(when)?);
-        }
+    let mut leaves = BTreeMap::new();
+    for (call, allow) in phase.allow.iter().filter(|(_, allow)| !allow.is_never()) {
+        let Some(number) = syscall_number(arch, call) else { continue };
+        let mut questions = vec![Question { when: allow, holds: Then::Ask, fails: Then::Answer(deny) }];
+        questions.extend(phase.answers.iter().rev().filter_map(|(errno, calls)| {
+            let action = ERRNO | u32::from(*errno);
+            Some(Question { when: calls.get(call)?, holds: Then::Answer(action), fails: Then::Ask })
+        }));
+        leaves.insert(number, decide(&questions, ALLOW, number, arch)?);
     }
-    if rules.is_empty() {
-        return Ok(None);
-    }
-    let target = match arch {
-        Arch::X86_64 => TargetArch::x86_64,
-        Arch::Aarch64 => TargetArch::aarch64,
-    };
-    let filter = SeccompFilter::new(rules, otherwise, matched, target).map_err(|_| TooLarge)?;
-    let program: BpfProgram = filter.try_into().map_err(|_| TooLarge)?;
-    let instructions = program.into_iter().map(|one| Instruction { code: one.code, jt: one.jt, jf: one.jf, k: one.k });
-    Ok(Some(Filter(instructions.collect())))
-}
-
-/// seccompiler's form: no rule at all means always.
-fn chain(when: &Permission) -> Result<Vec<SeccompRule>, TooLarge> {
-    if when.is_always() {
-        return Ok(Vec::new());
-    }
-    let alternative = |conjunction: &crate::front::condition::Conjunction| {
-        let conditions = conjunction.0.iter().map(condition).collect::<Result<Vec<_>, _>>()?;
-        SeccompRule::new(conditions).map_err(|_| TooLarge)
-    };
-    when.alternatives().map(alternative).collect()
-}
-
-fn condition(comparison: &Comparison) -> Result<SeccompCondition, TooLarge> {
-    let width = match comparison.width {
-        Width::Bits32 => SeccompCmpArgLen::Dword,
-        Width::Bits64 => SeccompCmpArgLen::Qword,
-    };
-    let operator = match comparison.test {
-        Test::Equal => SeccompCmpOp::Eq,
-        Test::NotEqual => SeccompCmpOp::Ne,
-        Test::Less => SeccompCmpOp::Lt,
-        Test::LessOrEqual => SeccompCmpOp::Le,
-        Test::Greater => SeccompCmpOp::Gt,
-        Test::GreaterOrEqual => SeccompCmpOp::Ge,
-        Test::Masked(mask) => SeccompCmpOp::MaskedEq(mask),
-    };
-    SeccompCondition::new(comparison.index, width, operator, comparison.value).map_err(|_| TooLarge)
+    tree::assemble(leaves, deny, arch)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Runs the filters in a BPF interpreter and compares every answer with what the policy says, call by call.
 
+mod linear;
+
+use super::tree::{KILL_PROCESS, audit_arch};
 use super::*;
+use crate::front::condition::Test;
 use crate::front::policy::{Policy, Request};
 use crate::front::profiles::{builtin, builtin_names};
 use crate::front::text::Source;
-
-const ALLOW: u32 = 0x7fff_0000;
-const TRAP: u32 = 0x0003_0000;
-const ERRNO: u32 = 0x0005_0000;
-const KILL_PROCESS: u32 = 0x8000_0000;
+use crate::plan::Instruction;
 
 /// `struct seccomp_data`.
 #[derive(Clone, Copy)]
@@ -58,11 +58,24 @@ fn verdict(filters: &[Filter], data: &Data) -> u32 {
     filters.iter().rev().map(|filter| run(filter, data)).min_by_key(rank).unwrap_or(ALLOW)
 }
 
-fn audit_arch(arch: Arch) -> u32 {
-    match arch {
-        Arch::X86_64 => 0xc000_003e,
-        Arch::Aarch64 => 0xc000_00b7,
+/// What the kernel asks of a program before it takes it, `bpf_check_classic` and `seccomp_check_filter`.
+fn assert_kernel_takes(filter: &Filter) {
+    let length = filter.0.len();
+    assert!((1..=4096).contains(&length), "{length} instructions");
+    for (at, Instruction { code, jt, jf, k }) in filter.0.iter().copied().enumerate() {
+        let farthest = match code {
+            0x20 => {
+                assert!(k.is_multiple_of(4) && k < 64, "loads from {k}");
+                0
+            }
+            0x05 => k as usize,
+            0x15 | 0x25 | 0x35 => usize::from(jt.max(jf)),
+            0x54 | 0x06 => 0,
+            _ => panic!("instruction {code:#x}"),
+        };
+        assert!(code == 0x06 || at + 1 + farthest < length, "{at} leads out of the program");
     }
+    assert_eq!(filter.0[length - 1].code, 0x06);
 }
 
 fn policy(text: &str) -> Policy {
@@ -86,7 +99,7 @@ impl Cell {
     fn of(policy: &Policy, arch: Arch) -> Self {
         let plan = compile(&policy.effective.calls, policy.on_deny(), arch).expect("fits");
         let both = plan.load.iter().chain(&plan.call).cloned().collect();
-        Self { load: plan.load, both, arch }
+        Self { load: plan.load.into_iter().collect(), both, arch }
     }
 
     fn data(&self, call: &str, arguments: &[u64]) -> Data {
@@ -140,7 +153,7 @@ fn every_number_is_decided_as_the_policy_says_on_both_architectures() {
         let phases = Phases::of(&policy.effective.calls);
         for arch in Arch::ALL {
             let plan = compile(&policy.effective.calls, OnDeny::Kill, arch).expect("fits");
-            for (filters, phase) in [(&plan.load, &phases.load), (&plan.call, &phases.call)] {
+            for (filter, phase) in [(&plan.load, &phases.load), (&plan.call, &phases.call)] {
                 let far = (0..600).map(|number| number | 0x4000_0000).chain([u32::MAX, 1024, 0x8000_0000]);
                 for number in (0..600).chain(far) {
                     let call = crate::front::arch::syscall_name(arch, number);
@@ -148,7 +161,7 @@ fn every_number_is_decided_as_the_policy_says_on_both_architectures() {
                     for arguments in edges(&permission) {
                         let data = Data { number, arch: audit_arch(arch), arguments };
                         let wanted = expect(phase, TRAP, call, &arguments);
-                        let got = verdict(filters, &data);
+                        let got = verdict(filter.as_slice(), &data);
                         assert_eq!(got, wanted, "{name} {} {call:?} {number:#x} {arguments:x?}", arch.name());
                     }
                 }

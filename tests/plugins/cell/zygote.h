@@ -1,0 +1,51 @@
+/* A cell program that does as it is told until there is a cell, and then what cell() says. Its standard input is the socket
+ * of the host; cell() has the control socket of the cell there. */
+#define _GNU_SOURCE
+#include <linux/sched.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static char message[1 << 17];
+static void cell(void);
+
+static int receive(void) {
+	char space[CMSG_SPACE(sizeof(int))];
+	struct iovec whole = { message, sizeof message };
+	struct msghdr order = { .msg_iov = &whole, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+	if (recvmsg(0, &order, 0) <= 0) _exit(0);
+	int descriptor = -1;
+	if (CMSG_FIRSTHDR(&order)) memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&order)), sizeof descriptor);
+	return descriptor;
+}
+
+static void born(int pidfd) {
+	char space[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec word = { "\2", 1 };
+	struct msghdr answer = { .msg_iov = &word, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+	struct cmsghdr *rights = CMSG_FIRSTHDR(&answer);
+	rights->cmsg_level = SOL_SOCKET;
+	rights->cmsg_type = SCM_RIGHTS;
+	rights->cmsg_len = CMSG_LEN(sizeof pidfd);
+	memcpy(CMSG_DATA(rights), &pidfd, sizeof pidfd);
+	sendmsg(0, &answer, 0);
+}
+
+int main(void) {
+	receive();
+	/* Ready: no namespaces, no hook. */
+	send(0, "\0\0\0\0\0\0\0\0", 8, 0);
+	for (;;) {
+		int control = receive(), pidfd = -1;
+		struct clone_args arguments = { .flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (unsigned long)&pidfd };
+		if (syscall(SYS_clone3, &arguments, sizeof arguments) == 0) {
+			dup2(control, 0);
+			cell();
+			_exit(0);
+		}
+		close(control);
+		born(pidfd);
+		close(pidfd);
+	}
+}
