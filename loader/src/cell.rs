@@ -22,6 +22,7 @@ use crate::call::{self, Function, Lie, Signature, Value};
 use crate::confirm::{self, Phase, Unconfined};
 use crate::kernel;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_death};
+use crate::plan::NamedLibraries;
 use crate::process::{self, Process};
 use crate::zygote::Zygote;
 
@@ -121,12 +122,10 @@ impl CellError {
 }
 
 /// What a cell is loaded with, once everything before it is done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Load {
-    pub(crate) plugin: Sealed,
-    /// Libraries in the order in which they must be mapped.
-    pub(crate) libraries: Vec<(String, Sealed)>,
-    pub(crate) object: Object,
+    pub(crate) plugin: Arc<Sealed>,
+    pub(crate) object: Arc<Object>,
     pub(crate) plan: Plan,
     pub(crate) enforcement: Enforcement,
     pub(crate) policy: Arc<Policy>,
@@ -172,7 +171,7 @@ pub struct Cell<State> {
     sequence: u32,
     spin: Duration,
     number: u64,
-    object: Object,
+    object: Arc<Object>,
     plan: Plan,
     policy: Arc<Policy>,
     enforcement: Enforcement,
@@ -278,20 +277,26 @@ impl<State> Cell<State> {
 
 impl Cell<Confined> {
     /// Forks a cell and waits until it says that it is confined.
-    pub(crate) fn spawn(mut load: Load, zygote: &Arc<Zygote>) -> Result<Self, CellError> {
+    pub(crate) fn spawn(mut load: Load, libraries: NamedLibraries, zygote: &Arc<Zygote>) -> Result<Self, CellError> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
-        let (process, control) = zygote.fork(load.plan.namespaces)?;
         identify(&mut load).map_err(CellError::Channel)?;
+        if !zygote.hook() {
+            say_what_is_late(&mut load.enforcement);
+        }
         let start = Start {
             plan: load.plan.clone(),
-            libraries: u32::try_from(load.libraries.len()).unwrap_or(u32::MAX),
+            libraries: u32::try_from(libraries.len()).unwrap_or(u32::MAX),
             relro: load.object.relro().map(|(address, size)| Relro { address, size }).unwrap_or_default(),
             first,
         };
-        send(&control, &start, &load, &descriptors)?;
+        // Before there is a cell: it finds them when it looks for the first time, and nobody waits.
+        let (control, theirs) = process::pair().map_err(CellError::Channel)?;
+        send(&control, &start, &load, &libraries, &descriptors)?;
+        drop(descriptors);
+        let process = zygote.fork(load.plan.namespaces, theirs)?;
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let cell = Self {
             process,
@@ -307,7 +312,7 @@ impl Cell<Confined> {
             state: Confined {
                 control,
                 inherited_filters,
-                libraries: load.libraries.into_iter().map(|(name, _)| name).collect(),
+                libraries: libraries.into_iter().map(|(name, _)| name).collect(),
                 deadline,
             },
         };
@@ -519,17 +524,35 @@ fn identify(load: &mut Load) -> io::Result<()> {
     Ok(())
 }
 
+/// Where the C library has no hook, the call-phase filter comes after the plugin's initialisers.
+fn say_what_is_late(enforcement: &mut Enforcement) {
+    for status in &mut enforcement.layers {
+        if let (Layer::Seccomp, State::Enforced { lacking, .. }) = (status.layer, &mut status.state) {
+            lacking.push(
+                "the call-phase filter in initialisers: the C library of the cell program does not call back before they run"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
 fn random() -> io::Result<u32> {
     let mut bytes = [0; 4];
     SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
     Ok(u32::from_ne_bytes(bytes))
 }
 
-fn send(control: &OwnedFd, start: &Start, load: &Load, region: &Descriptors) -> Result<(), CellError> {
+fn send(
+    control: &OwnedFd,
+    start: &Start,
+    load: &Load,
+    libraries: &NamedLibraries,
+    region: &Descriptors,
+) -> Result<(), CellError> {
     let bytes = start.to_bytes();
     let mut descriptors: Vec<BorrowedFd<'_>> =
         vec![load.plugin.as_fd(), region.requests.as_fd(), region.replies.as_fd()];
-    descriptors.extend(load.libraries.iter().map(|(_, library)| library.as_fd()));
+    descriptors.extend(libraries.iter().map(|(_, library)| library.sealed.as_fd()));
     let too_large = CellError::PlanTooLarge { bytes: bytes.len(), descriptors: descriptors.len() };
     if bytes.len() > wire::CONTROL_LIMIT || descriptors.len() > wire::DESCRIPTOR_LIMIT {
         return Err(too_large);

@@ -1,18 +1,16 @@
 //! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
 //! permits it. Nothing is executed.
 
-use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use lazaret_cell::sealed::Sealed;
 use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
 use serde::Serialize;
 
 use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Verdict};
-use crate::cell::CellError;
-use crate::error::Error;
+use crate::libraries::{Libraries, Library};
 use crate::open::{self, Opened};
 use crate::trust;
 use crate::verify::{Verified, digest_of};
@@ -35,7 +33,7 @@ const LIBRARY_LIMIT: usize = 128;
 pub struct Audited {
     pub(crate) plugin: Sealed,
     /// Each after those that it needs itself.
-    pub(crate) libraries: Vec<(String, Sealed)>,
+    pub(crate) libraries: Vec<(String, Arc<Library>)>,
     pub(crate) object: Object,
     pub(crate) bundle: Option<PathBuf>,
     pub(crate) verdict: trust::Verdict,
@@ -112,36 +110,8 @@ impl fmt::Display for Audit {
     }
 }
 
-/// The libraries that a cell has mapped before the plugin, because its own program needs them: mapping them twice would
-/// give a process two C libraries.
-#[derive(Clone, Debug, Default)]
-pub struct Resident {
-    names: BTreeSet<String>,
-}
-
-impl Resident {
-    /// What the cell program and its libraries need.
-    pub(crate) fn of(program: &Path) -> Result<Self, Error> {
-        let start = |source| CellError::Start { program: open::shown(program), source };
-        let bytes = fs::read(program).map_err(start)?;
-        let elf = goblin::elf::Elf::parse(&bytes).map_err(|error| start(std::io::Error::other(error)))?;
-        let mut resident = Self::default();
-        let mut next: Vec<String> = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
-        while let Some(name) = next.pop() {
-            if let Some(path) = find(&name).filter(|_| !resident.names.contains(&name)) {
-                let library = open::seal(&path)?;
-                if let Ok(object) = audit::read(library.bytes(), Arch::NATIVE) {
-                    next.extend(object.needed().map(str::to_owned));
-                }
-            }
-            resident.names.insert(name);
-        }
-        Ok(resident)
-    }
-}
-
 /// A name that is a path would lead anywhere; the audit refuses such a `DT_NEEDED`, but a `DT_SONAME` may say anything.
-fn find(name: &str) -> Option<PathBuf> {
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     if name.contains('/') || matches!(name, "" | "." | "..") {
         return None;
     }
@@ -153,8 +123,8 @@ impl Verified {
     ///
     /// # Errors
     /// The audit, when it refuses anything that would be mapped.
-    pub fn audit(self, policy: &Policy, resident: &Resident) -> Result<Audited, Box<Audit>> {
-        let (audit, object, libraries) = audited(&self.name, &self.plugin, self.verdict.digest(), policy, resident);
+    pub fn audit(self, policy: &Policy, machine: &Libraries) -> Result<Audited, Box<Audit>> {
+        let (audit, object, libraries) = audited(&self.name, &self.plugin, self.verdict.digest(), policy, machine);
         match (audit.verdict(), object) {
             (Verdict::Accepted, Some(object)) => {
                 tracing::info!(plugin = %audit.file, libraries = libraries.len(), "audited");
@@ -170,7 +140,7 @@ impl Verified {
 #[must_use]
 pub fn inspect(opened: &Opened, policy: &Policy) -> Audit {
     let name = opened.name.to_string_lossy();
-    audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, &Resident::default()).0
+    audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, &Libraries::default()).0
 }
 
 fn audited(
@@ -178,8 +148,8 @@ fn audited(
     plugin: &Sealed,
     digest: Digest,
     policy: &Policy,
-    resident: &Resident,
-) -> (Audit, Option<Object>, Vec<(String, Sealed)>) {
+    machine: &Libraries,
+) -> (Audit, Option<Object>, Vec<(String, Arc<Library>)>) {
     let file = audit::escape(name);
     match audit::read(plugin.bytes(), Arch::NATIVE) {
         Err(findings) => {
@@ -192,7 +162,7 @@ fn audited(
             if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest) {
                 findings.retain(|finding| !trusted_name(finding));
             }
-            let mut closure = Closure { policy, resident, sealed: Vec::new(), audits: Vec::new(), missing: Vec::new() };
+            let mut closure = Closure { policy, machine, sealed: Vec::new(), audits: Vec::new(), missing: Vec::new() };
             closure.add_needs_of(&object);
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -230,8 +200,8 @@ fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
 /// Libraries found so far, each after those that it needs.
 struct Closure<'a> {
     policy: &'a Policy,
-    resident: &'a Resident,
-    sealed: Vec<(String, Sealed)>,
+    machine: &'a Libraries,
+    sealed: Vec<(String, Arc<Library>)>,
     audits: Vec<LibraryAudit>,
     missing: Vec<Finding>,
 }
@@ -247,7 +217,7 @@ impl Closure<'_> {
         // A name that the policy does not list is a finding of whoever needs it, and is not looked for.
         let Some(listed) = self.policy.elf().needed.iter().find(|needed| needed.value.soname == name) else { return };
         // What a policy pins holds for a library that every cell has, too; nothing else is asked of that.
-        let resident = self.resident.names.contains(name);
+        let resident = self.machine.is_resident(name);
         if self.audits.iter().any(|library| library.name == name) || (resident && listed.value.digest.is_none()) {
             return;
         }
@@ -268,29 +238,28 @@ impl Closure<'_> {
             self.missing.push(refuse(Code::LibraryMissing, what).with("searched", LIBRARY_DIRECTORIES.join(" ")));
             return;
         };
-        let library = match open::seal(&path) {
+        let library = match self.machine.library(&path) {
             Ok(library) => library,
             Err(error) => {
                 self.missing.push(refuse(Code::LibraryMissing, error.to_string()));
                 return;
             }
         };
-        let digest = digest_of(&library);
+        let digest = library.digest();
         if resident {
             self.missing.extend(pinned(digest));
             return;
         }
         let mut findings: Vec<Finding> = pinned(digest).into_iter().collect();
-        let read = audit::read(library.bytes(), Arch::NATIVE);
         // Noted before its own needs, so that a circle of libraries ends here.
         let at = self.audits.len();
         self.audits.push(LibraryAudit { name: name.to_owned(), path, digest, findings: Vec::new() });
-        match read {
+        match &library.object {
             Ok(object) => {
-                findings.extend(judge(&object, Subject::Dependency, self.policy));
-                self.add_needs_of(&object);
+                findings.extend(judge(object, Subject::Dependency, self.policy));
+                self.add_needs_of(object);
             }
-            Err(refusals) => findings.extend(refusals),
+            Err(refusals) => findings.extend(refusals.iter().cloned()),
         }
         if let Some(audit) = self.audits.get_mut(at) {
             audit.findings = findings;

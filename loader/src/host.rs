@@ -9,13 +9,14 @@ use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Policy};
 
 use crate::cell::{Cell, CellError, Ready};
-use crate::closure::Resident;
 use crate::error::Error;
 use crate::kernel;
+use crate::libraries::Libraries;
 use crate::open::{self, Opened};
+use crate::plan::{NamedLibraries, Planned};
 use crate::policies::Policies;
 use crate::trust::{Acceptance, TrustDocument, Verdict};
-use crate::zygote::Zygotes;
+use crate::zygote::{Had, Zygote, Zygotes};
 
 /// Largest trust document, in bytes.
 const TRUST_LIMIT: u64 = 1024 * 1024;
@@ -27,7 +28,7 @@ const CELL_PROGRAMS: [&str; 2] = ["/usr/libexec/lazaret/lazaret-cell", "/usr/lib
 #[derive(Debug)]
 pub struct Host {
     cell_program: PathBuf,
-    resident: Resident,
+    libraries: Libraries,
     kernel: OnceLock<KernelSupport>,
     zygotes: Zygotes,
     policies: Policies,
@@ -39,7 +40,7 @@ pub struct Host {
 pub struct Loaded {
     /// The cell it lives in.
     pub cell: Cell<Ready>,
-    verdict: Verdict,
+    verdict: Arc<Verdict>,
 }
 
 impl Loaded {
@@ -75,11 +76,11 @@ impl Host {
     pub fn with_cell_program(program: &Path) -> Result<Self, Error> {
         let start = |source| CellError::Start { program: open::shown(program), source };
         let program = fs::canonicalize(program).map_err(start)?;
-        let resident = Resident::of(&program)?;
+        let libraries = Libraries::of_cells(&program)?;
         let policies = Policies::of_this_machine()?;
         let kernel = OnceLock::new();
         let zygotes = Zygotes::default();
-        Ok(Self { cell_program: program, resident, kernel, zygotes, policies, trust: None })
+        Ok(Self { cell_program: program, libraries, kernel, zygotes, policies, trust: None })
     }
 
     /// Uses a trust document, which says what keys the publishers of a policy have.
@@ -100,10 +101,10 @@ impl Host {
         self
     }
 
-    /// The libraries that a cell has mapped before the plugin.
+    /// The machine's libraries, as read for earlier loads.
     #[must_use]
-    pub fn resident(&self) -> &Resident {
-        &self.resident
+    pub fn libraries(&self) -> &Libraries {
+        &self.libraries
     }
 
     /// What this machine's kernel can enforce. Asked once; the answer needs a process, which later forks cells.
@@ -131,13 +132,50 @@ impl Host {
     /// # Errors
     /// The step that refused, with why.
     pub fn load(&self, opened: Opened, policy: Arc<Policy>) -> Result<Loaded, Error> {
+        self.start(&self.prepare(opened, policy)?)
+    }
+
+    /// The steps of a load that need no process. What they return can be started any number of times: the sealed copies do
+    /// not change.
+    ///
+    /// # Errors
+    /// The step that refused, with why.
+    pub fn prepare(&self, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
         let policy = verified.narrow(policy).map_err(Error::Policy)?;
-        let audited = verified.audit(&policy, &self.resident).map_err(Error::Audit)?;
-        let planned = audited.plan(policy, self.kernel()?).map_err(Error::Plan)?;
-        let zygote = self.zygotes.of(&self.cell_program, planned.network())?;
-        let (confined, verdict) = planned.spawn(&zygote)?;
-        let cell = confined.confirm()?;
-        Ok(Loaded { cell, verdict })
+        let audited = verified.audit(&policy, &self.libraries).map_err(Error::Audit)?;
+        audited.plan(policy, self.kernel()?).map_err(Error::Plan)
+    }
+
+    /// The steps of a load from the process on: a new cell.
+    ///
+    /// # Errors
+    /// The step that refused, with why.
+    pub fn start(&self, planned: &Planned) -> Result<Loaded, Error> {
+        let (zygote, libraries) = self.zygote(planned)?;
+        let cell = planned.spawn(&zygote, libraries)?.confirm()?;
+        Ok(Loaded { cell, verdict: Arc::clone(planned.verdict()) })
+    }
+
+    /// A process to fork the cell from, and the libraries that the cell must still map.
+    fn zygote(&self, planned: &Planned) -> Result<(Arc<Zygote>, NamedLibraries), CellError> {
+        loop {
+            let zygote = self.zygotes.of(&self.cell_program, planned.network())?;
+            let mut rest = Vec::new();
+            let mut outdated = false;
+            for (name, library) in planned.libraries() {
+                let usual = self.libraries.is_usual(name, library);
+                match if usual { zygote.have(name, library)? } else { Had::Not } {
+                    Had::Mapped => {}
+                    Had::Not => rest.push((name.clone(), Arc::clone(library))),
+                    Had::Another => outdated = true,
+                }
+            }
+            if !outdated {
+                return Ok((zygote, rest));
+            }
+            // The file changed since that process mapped it. A new one maps the library that was audited.
+            zygote.spend();
+        }
     }
 }

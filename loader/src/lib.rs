@@ -39,6 +39,7 @@ mod confirm;
 mod error;
 mod host;
 mod kernel;
+mod libraries;
 #[cfg(test)]
 mod noise;
 mod open;
@@ -52,11 +53,12 @@ mod zygote;
 
 pub use call::{ArgumentError, Function, Lie, Output, Returned, Signature, SignatureError, Value};
 pub use cell::{Cell, CellError, Confined, Enforcement, Ready};
-pub use closure::{Audit, Audited, LibraryAudit, Resident, inspect};
+pub use closure::{Audit, Audited, LibraryAudit, inspect};
 pub use confirm::Unconfined;
 pub use error::{Error, ExitStatus};
 pub use host::{Host, Loaded};
 pub use lazaret_policy::Layer;
+pub use libraries::Libraries;
 pub use open::{FILE_LIMIT, OpenError, Opened};
 pub use outcome::{CallRefusal, Crash, Outcome, Place, TimeLimit, Violation};
 pub use plan::Planned;

@@ -7,14 +7,19 @@ use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
 
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::closure::Audited;
+use crate::libraries::Library;
 use crate::trust::Verdict;
 use crate::zygote::Zygote;
+
+/// Libraries, by the names they are needed by, each after those that it needs itself.
+pub(crate) type NamedLibraries = Vec<(String, Arc<Library>)>;
 
 /// A plugin with everything that its cell needs: the sealed files, and what to enforce in numbers.
 #[derive(Debug)]
 pub struct Planned {
     load: Load,
-    verdict: Verdict,
+    libraries: NamedLibraries,
+    verdict: Arc<Verdict>,
 }
 
 impl Audited {
@@ -29,14 +34,13 @@ impl Audited {
             tracing::info!(?layer, "layer");
         }
         let load = Load {
-            plugin: self.plugin,
-            libraries: self.libraries,
-            object: self.object,
+            plugin: Arc::new(self.plugin),
+            object: Arc::new(self.object),
             plan: planned.plan,
             enforcement: Enforcement { layers: planned.enforcement, dropped: planned.dropped },
             policy,
         };
-        Ok(Planned { load, verdict: self.verdict })
+        Ok(Planned { load, libraries: self.libraries, verdict: Arc::new(self.verdict) })
     }
 }
 
@@ -46,8 +50,20 @@ impl Planned {
         if self.load.plan.namespaces.net { Network::Own } else { Network::Host }
     }
 
-    /// Forks the cell, and returns it once it says that it is confined.
-    pub(crate) fn spawn(self, zygote: &Arc<Zygote>) -> Result<(Cell<Confined>, Verdict), CellError> {
-        Ok((Cell::spawn(self.load, zygote)?, self.verdict))
+    pub(crate) fn libraries(&self) -> &[(String, Arc<Library>)] {
+        &self.libraries
+    }
+
+    pub(crate) fn verdict(&self) -> &Arc<Verdict> {
+        &self.verdict
+    }
+
+    /// Forks a cell, and returns it once it says that it is confined. `libraries` are those that it must still map.
+    pub(crate) fn spawn(
+        &self,
+        zygote: &Arc<Zygote>,
+        libraries: NamedLibraries,
+    ) -> Result<Cell<Confined>, CellError> {
+        Cell::spawn(self.load.clone(), libraries, zygote)
     }
 }

@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use lazaret_cell::sealed::Sealed;
 use lazaret_cell::wire::{self, Network, Order, Word};
 use lazaret_policy::Namespaces;
 use rustix::net::{
@@ -19,6 +18,7 @@ use rustix::net::{
 use rustix::process::PidfdFlags;
 
 use crate::cell::CellError;
+use crate::libraries::Library;
 use crate::open;
 use crate::process::{self, Process};
 
@@ -37,12 +37,22 @@ pub(crate) struct Zygote {
     spent: AtomicBool,
 }
 
+/// Whether a process has a library mapped.
+pub(crate) enum Had {
+    /// This one.
+    Mapped,
+    /// None of that name.
+    Not,
+    /// Another of that name.
+    Another,
+}
+
 #[derive(Debug)]
 struct Line {
     process: Process,
     socket: OwnedFd,
     /// Libraries that every cell of it has mapped.
-    libraries: BTreeMap<String, Arc<Sealed>>,
+    libraries: BTreeMap<String, Arc<Library>>,
 }
 
 impl Zygote {
@@ -85,30 +95,27 @@ impl Zygote {
         !self.spent.load(Ordering::Relaxed) && self.host == std::process::id()
     }
 
-    /// Maps a library in it, so that every later cell has it; at once if it has it already. False where it has another of
-    /// that name, or the library cannot be mapped.
-    pub(crate) fn have(&self, name: &str, library: &Arc<Sealed>) -> Result<bool, CellError> {
+    /// Maps a library in it, if it has none of that name, so that every later cell has it.
+    pub(crate) fn have(&self, name: &str, library: &Arc<Library>) -> Result<Had, CellError> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(had) = line.libraries.get(name) {
-            return Ok(Arc::ptr_eq(had, library));
+            return Ok(if Arc::ptr_eq(had, library) { Had::Mapped } else { Had::Another });
         }
-        match line.ask(Order::Library, library.as_fd())? {
-            (Word::Library { mapped }, None) => {
-                if mapped {
-                    line.libraries.insert(name.to_owned(), Arc::clone(library));
-                }
-                Ok(mapped)
+        match line.ask(Order::Library, library.sealed.as_fd())? {
+            (Word::Library { mapped: true }, None) => {
+                line.libraries.insert(name.to_owned(), Arc::clone(library));
+                Ok(Had::Mapped)
             }
+            (Word::Library { mapped: false }, None) => Ok(Had::Not),
             (word, _) => Err(unexpected(word)),
         }
     }
 
-    /// Forks a cell, which waits for its orders on the other end of the returned socket.
-    pub(crate) fn fork(&self, namespaces: Namespaces) -> Result<(Process, OwnedFd), CellError> {
-        let (ours, theirs) = process::pair().map_err(CellError::Channel)?;
+    /// Forks a cell, which reads its orders from `control`.
+    pub(crate) fn fork(&self, namespaces: Namespaces, control: OwnedFd) -> Result<Process, CellError> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        match line.ask(Order::Cell(namespaces), theirs.as_fd())? {
-            (Word::Born, Some(pidfd)) => Ok((Process::adopt(pidfd).map_err(CellError::Channel)?, ours)),
+        match line.ask(Order::Cell(namespaces), control.as_fd())? {
+            (Word::Born, Some(pidfd)) => Process::adopt(pidfd).map_err(CellError::Channel),
             (word, _) => Err(unexpected(word)),
         }
     }

@@ -57,7 +57,10 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
     }
 
     at(Step::Limits, confine::limits(&plan.limits))?;
-    at(Step::Bounding, confine::bounding())?;
+    if plan.namespaces.user {
+        // In a new user namespace the set is full again; otherwise the zygote has emptied it.
+        at(Step::Bounding, confine::bounding())?;
+    }
     if let Some(identity) = plan.identity {
         at(Step::Identity, confine::identity(identity))?;
     }
