@@ -1,7 +1,10 @@
 //! The last step, and the only one that knows a kernel: from [`Policy`] to [`Plan`], with a report of what is enforced,
 //! or a list of what this machine lacks.
 
-use std::fmt;
+mod layers;
+mod report;
+mod unseen;
+
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -9,11 +12,13 @@ use serde::Serialize;
 
 use crate::front::document::{GrantedPath, Layer, Limit, Port, Protocol, Root};
 use crate::front::kernel::KernelSupport;
-use crate::front::narrow::{DEFAULTS, Granted};
+use crate::front::landlock;
+use crate::front::narrow::Granted;
 use crate::front::policy::Policy;
-use crate::front::rules::Origin;
-use crate::front::{landlock, seccomp};
 use crate::plan::{Channel, Identity, Landlock, Limits, PathRule, Plan, Seccomp};
+
+use layers::available;
+pub use report::{Demand, Dropped, LayerStatus, Missing, MissingLayer, State};
 
 /// The user and group that cells of a root host become: `nobody`, the kernel's overflow id.
 const NOBODY: u32 = 65_534;
@@ -42,94 +47,6 @@ pub struct Planned {
     /// Grants that are not in the plan.
     pub dropped: Vec<Dropped>,
 }
-
-/// One layer in a report.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct LayerStatus {
-    /// Which.
-    pub layer: Layer,
-    /// Whether the load depends on it.
-    pub demand: Demand,
-    /// Whether it is enforced.
-    pub state: State,
-    /// The line that asks for it.
-    pub origin: Origin,
-}
-
-/// Whether a load depends on a layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Demand {
-    /// Without it the load is refused.
-    Required,
-    /// Without it the load goes on, and the report says so.
-    Optional,
-}
-
-/// Whether a layer is enforced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// It is.
-    Enforced {
-        /// At which level, or how.
-        detail: String,
-        /// What a newer kernel would enforce as well.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
-        lacking: Vec<String>,
-    },
-    /// It is not.
-    Absent {
-        /// Why.
-        why: String,
-    },
-}
-
-/// A grant that is not in the plan, because its variable has no value here.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Dropped {
-    /// The grant as written.
-    pub what: String,
-    /// Why it is not granted.
-    pub why: String,
-    /// The line that grants it.
-    pub origin: Origin,
-}
-
-/// This machine lacks what the policy requires.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Missing {
-    /// Each missing layer.
-    pub layers: Vec<MissingLayer>,
-}
-
-/// One missing layer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MissingLayer {
-    /// Which.
-    pub layer: Layer,
-    /// What is required, as in `landlock>=4`.
-    pub required: String,
-    /// The line that requires it, or grants what needs it.
-    pub origin: Origin,
-    /// What there is instead.
-    pub found: String,
-    /// How to get it.
-    pub help: String,
-}
-
-impl fmt::Display for Missing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this machine lacks what the policy requires: ")?;
-        for (at, layer) in self.layers.iter().enumerate() {
-            let comma = if at > 0 { ", " } else { "" };
-            write!(f, "{comma}`{}` ({})", layer.required, layer.found)?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Missing {}
 
 impl Policy {
     /// What the policy means on a kernel.
@@ -241,148 +158,6 @@ impl Policy {
             missing.extend(self.unseen_acts(kernel));
         }
         missing
-    }
-
-    /// Other acts that a filter cannot tell from permitted ones, and Landlock refuses only from some ABI on.
-    fn unseen_acts(&self, kernel: &KernelSupport) -> Option<MissingLayer> {
-        const TRUNCATING: [u64; 6] = [0, 0, 0x200, 0, 0, 0];
-        let rights = &self.effective.calls.rights;
-        let truncates = |call: &str| rights.get(call).is_some_and(|right| right.grant.holds(&TRUNCATING));
-        let acts = [
-            ("signals to other processes", "tgkill", self.may("tgkill"), 6),
-            ("files being cut short", "openat", truncates("openat") || self.may("truncate"), 3),
-        ];
-        acts.into_iter().filter(|(.., granted, _)| *granted).find_map(|(what, call, _, abi)| {
-            let (found, help) = available(Layer::Landlock, abi, kernel).err()?;
-            let found = format!("{found}, which does not see {what}; the policy allows `{call}`");
-            let origin = rights.get(call)?.lines.first()?.origin();
-            Some(MissingLayer { layer: Layer::Landlock, required: format!("landlock>={abi}"), origin, found, help })
-        })
-    }
-
-    /// What a policy's sockets can reach and this kernel's Landlock does not see. Whether ports are listed does not matter:
-    /// none listed means none reachable.
-    fn unseen_sockets(&self, kernel: &KernelSupport) -> Option<MissingLayer> {
-        // What a socket is, its domain and types, and the ABI from which Landlock refuses peers that are not granted.
-        const SOCKETS: [(&str, u64, &[u64], u32); 5] = [
-            ("TCP", 2, &[1], 4),
-            ("TCP", 10, &[1], 4),
-            ("sockets in the file system", 1, &[1, 2, 3, 5], 9),
-            ("UDP", 2, &[2, 3], 10),
-            ("UDP", 10, &[2, 3], 10),
-        ];
-        // SOCK_NONBLOCK and SOCK_CLOEXEC may be part of a type.
-        const FLAGS: [u64; 4] = [0, 0x800, 0x8_0000, 0x8_0800];
-        let reaching = ["connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen"];
-        if !reaching.into_iter().any(|call| self.may(call)) {
-            return None;
-        }
-        // One half of a pair reaches whatever a socket of its kind reaches.
-        ["socket", "socketpair"].into_iter().find_map(|call| {
-            let right = self.effective.calls.rights.get(call)?;
-            let grant = seccomp::during_call(call, &right.grant);
-            SOCKETS.into_iter().find_map(|(what, domain, types, abi)| {
-                let mut kinds = types.iter().flat_map(|kind| FLAGS.map(|flags| kind | flags));
-                let admitted =
-                    kinds.any(|kind| (0..=17).any(|protocol| grant.holds(&[domain, kind, protocol, 0, 0, 0])));
-                let (found, help) = available(Layer::Landlock, abi, kernel).err().filter(|_| admitted)?;
-                let required = format!("landlock>={abi}");
-                let found = format!("{found}, which does not see {what}; the policy allows such sockets");
-                let origin = right.lines.first()?.origin();
-                Some(MissingLayer { layer: Layer::Landlock, required, origin, found, help })
-            })
-        })
-    }
-
-    /// `None` for a layer that nobody asks for and that is not enforced.
-    fn status(&self, layer: Layer, kernel: &KernelSupport) -> Option<LayerStatus> {
-        let required = self.effective.required.get(&layer).map(|(abi, place)| (*abi, place.origin()));
-        let optional = self.effective.optional.get(&layer).map(|place| (0, place.origin()));
-        let demand = if required.is_some() { Demand::Required } else { Demand::Optional };
-        let asked = required.or(optional);
-        let abi = asked.as_ref().map_or(0, |(abi, _)| *abi);
-        let state = match available(layer, 0, kernel) {
-            Ok(()) => State::Enforced { detail: self.detail(layer, abi, kernel), lacking: lacking(layer, kernel) },
-            Err((found, _)) => {
-                asked.as_ref()?;
-                State::Absent { why: found }
-            }
-        };
-        let origin = asked.map_or_else(
-            || Origin { source: DEFAULTS.to_owned(), line: 0, key: "layers.optional".to_owned() },
-            |(_, origin)| origin,
-        );
-        Some(LayerStatus { layer, demand, state, origin })
-    }
-
-    fn detail(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> String {
-        match layer {
-            Layer::Landlock => {
-                let level = kernel.landlock_abi.min(landlock::NEWEST);
-                let asked = if abi > 0 { format!(", {abi} required") } else { String::new() };
-                format!("ABI {level}{asked}")
-            }
-            Layer::Seccomp => {
-                let phases = seccomp::Phases::of(&self.effective.calls);
-                let [load, call] = [&phases.load, &phases.call].map(|phase| phase.allow.len());
-                format!("{call} syscalls while calls are served; {load} while the plugin is mapped and initialises")
-            }
-            Layer::Capabilities => "none left".to_owned(),
-            Layer::Limits => "set, soft and hard alike".to_owned(),
-            Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
-            Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
-        }
-    }
-}
-
-fn lacking(layer: Layer, kernel: &KernelSupport) -> Vec<String> {
-    match layer {
-        Layer::Landlock => landlock::lacking(kernel.landlock_abi).into_iter().map(str::to_owned).collect(),
-        Layer::Limits if !kernel.root => {
-            vec!["`threads`: without root a cell shares its user, and the kernel counts all tasks of a user".to_owned()]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// What there is instead of a layer, and how to get it.
-fn available(layer: Layer, abi: u32, kernel: &KernelSupport) -> Result<(), (String, String)> {
-    let lacks = |found: &str, help: &str| Err((found.to_owned(), help.to_owned()));
-    match layer {
-        Layer::Landlock if kernel.landlock_abi == 0 => lacks(
-            "the kernel has no Landlock",
-            "use Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in the `lsm=` list of the kernel \
-             command line",
-        ),
-        Layer::Landlock if kernel.landlock_abi < abi => Err((
-            format!("the kernel has Landlock ABI {}", kernel.landlock_abi),
-            format!("use {} or newer", first_kernel(abi)),
-        )),
-        Layer::Seccomp if !kernel.seccomp => {
-            lacks("the kernel has no seccomp filters", "use a kernel with CONFIG_SECCOMP_FILTER")
-        }
-        Layer::Mdwe if !kernel.mdwe => lacks("the kernel has no PR_SET_MDWE", "use Linux 6.3 or newer"),
-        Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => lacks(
-            "this release does not enforce that layer",
-            "take the layer out of `layers.require`, or list it as optional",
-        ),
-        Layer::Landlock | Layer::Seccomp | Layer::Capabilities | Layer::Limits | Layer::Mdwe => Ok(()),
-    }
-}
-
-/// The first release of Linux with a Landlock ABI.
-fn first_kernel(abi: u32) -> &'static str {
-    match abi {
-        0 | 1 => "Linux 5.13",
-        2 => "Linux 5.19",
-        3 => "Linux 6.2",
-        4 => "Linux 6.7",
-        5 => "Linux 6.10",
-        6 => "Linux 6.12",
-        7 => "Linux 6.15",
-        8 => "Linux 7.0",
-        9 => "Linux 7.1",
-        _ => "Linux 7.2",
     }
 }
 

@@ -1,13 +1,20 @@
 //! What one text says, before anything is combined: each value with the place it was written at. A key that is not
 //! written is `None`, which is an opinion about nothing.
 
+mod layer;
+mod limit;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::front::condition::Conjunction;
 use crate::front::rules::{Digest, Hardening, Needed, SymbolPattern};
 use crate::front::text::Place;
-use crate::front::units;
+
+pub use layer::Layer;
+pub(crate) use layer::LayerNeed;
+pub use limit::Limit;
+pub(crate) use limit::Unit;
 
 /// A value where it was written.
 #[derive(Clone, Debug)]
@@ -160,77 +167,6 @@ pub(crate) struct Layers {
     pub(crate) optional: Option<List<LayerNeed>>,
 }
 
-/// One mechanism that enforces a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Layer {
-    /// Files and ports, by the kernel's Landlock.
-    Landlock,
-    /// Syscalls.
-    Seccomp,
-    /// No capability is left.
-    Capabilities,
-    /// Resource limits.
-    Limits,
-    /// Memory that was writable never becomes executable.
-    Mdwe,
-    /// Mandatory access control by path.
-    Apparmor,
-    /// Memory and tasks by control group.
-    Cgroup,
-    /// Process, network and mount namespaces.
-    Namespaces,
-}
-
-impl Layer {
-    /// Every layer, in the order of reports.
-    pub const ALL: [Self; 8] = [
-        Self::Landlock,
-        Self::Seccomp,
-        Self::Capabilities,
-        Self::Limits,
-        Self::Mdwe,
-        Self::Apparmor,
-        Self::Cgroup,
-        Self::Namespaces,
-    ];
-
-    /// The word a policy writes.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Landlock => "landlock",
-            Self::Seccomp => "seccomp",
-            Self::Capabilities => "capabilities",
-            Self::Limits => "limits",
-            Self::Mdwe => "mdwe",
-            Self::Apparmor => "apparmor",
-            Self::Cgroup => "cgroup",
-            Self::Namespaces => "namespaces",
-        }
-    }
-
-    /// Required unless a policy lists it as optional.
-    #[must_use]
-    pub const fn is_core(self) -> bool {
-        matches!(self, Self::Landlock | Self::Seccomp | Self::Capabilities | Self::Limits)
-    }
-}
-
-/// A layer, with the least Landlock ABI asked for; 0 for the other layers and where none is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct LayerNeed {
-    pub(crate) layer: Layer,
-    pub(crate) abi: u32,
-}
-
-impl fmt::Display for LayerNeed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.layer.name())?;
-        if self.abi > 0 { write!(f, ">={}", self.abi) } else { Ok(()) }
-    }
-}
-
 /// What a granted path begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Root {
@@ -306,130 +242,6 @@ impl fmt::Display for Port {
     }
 }
 
-/// A cap; `limits` has one key for each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Limit {
-    /// Private writable memory, in bytes.
-    Memory,
-    /// Address space, in bytes.
-    AddressSpace,
-    /// Stack of a thread, in bytes.
-    Stack,
-    /// The largest file that may be written, in bytes.
-    FileSize,
-    /// Arguments of one call, and its results, in bytes.
-    Message,
-    /// Threads.
-    Threads,
-    /// Open descriptors.
-    OpenFiles,
-    /// Processor time over the life of the cell, in milliseconds.
-    CpuTime,
-    /// One call, in milliseconds.
-    CallTime,
-    /// Mapping the plugin and its constructors, in milliseconds.
-    LoadTime,
-}
-
-/// How a limit is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    Bytes,
-    Count,
-    Milliseconds,
-}
-
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-
-impl Limit {
-    /// Every limit, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
-        Self::Memory,
-        Self::AddressSpace,
-        Self::Stack,
-        Self::FileSize,
-        Self::Message,
-        Self::Threads,
-        Self::OpenFiles,
-        Self::CpuTime,
-        Self::CallTime,
-        Self::LoadTime,
-    ];
-
-    /// The key a policy writes.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::AddressSpace => "address-space",
-            Self::Stack => "stack",
-            Self::FileSize => "file-size",
-            Self::Message => "message",
-            Self::Threads => "threads",
-            Self::OpenFiles => "open-files",
-            Self::CpuTime => "cpu-time",
-            Self::CallTime => "call-time",
-            Self::LoadTime => "load-time",
-        }
-    }
-
-    pub(crate) const fn unit(self) -> Unit {
-        match self {
-            Self::Threads | Self::OpenFiles => Unit::Count,
-            Self::CpuTime | Self::CallTime | Self::LoadTime => Unit::Milliseconds,
-            Self::Memory | Self::AddressSpace | Self::Stack | Self::FileSize | Self::Message => Unit::Bytes,
-        }
-    }
-
-    /// What holds where the outermost policy states nothing: enough for a library that computes, and no more. A policy
-    /// that extends another cannot raise it, since a default is a cap like any other.
-    #[must_use]
-    pub const fn default(self) -> u64 {
-        match self {
-            Self::Memory => 256 * MIB,
-            Self::AddressSpace => GIB,
-            Self::Stack => 8 * MIB,
-            Self::FileSize => 0,
-            Self::Message => MIB,
-            Self::Threads => 16,
-            Self::OpenFiles => 64,
-            Self::CpuTime => 600_000,
-            Self::CallTime => 2_000,
-            Self::LoadTime => 5_000,
-        }
-    }
-
-    /// Least and greatest values that can work.
-    pub(crate) const fn bounds(self) -> (u64, u64) {
-        match self {
-            // Below this the cell itself does not start.
-            Self::Memory => (4 * MIB, 1 << 46),
-            Self::AddressSpace => (64 * MIB, 1 << 47),
-            Self::Stack => (128 << 10, GIB),
-            Self::FileSize => (0, 1 << 50),
-            // Offsets inside a region are 32 bits wide.
-            Self::Message => (1 << 12, GIB),
-            Self::Threads => (1, 4096),
-            Self::OpenFiles => (16, 65_536),
-            // The kernel counts processor time in whole seconds.
-            Self::CpuTime => (1_000, 1 << 40),
-            Self::CallTime | Self::LoadTime => (1, 24 * 3_600_000),
-        }
-    }
-
-    /// Prints a value as a policy would write it.
-    #[must_use]
-    pub fn show(self, value: u64) -> String {
-        match self.unit() {
-            Unit::Bytes => units::show_size(value),
-            Unit::Count => value.to_string(),
-            Unit::Milliseconds => units::show_milliseconds(value),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -445,14 +257,5 @@ mod tests {
         assert!(!usr.contains(&path(Root::Bundle, "/usr")));
         assert!(path(Root::Absolute, "").contains(&path(Root::Bundle, "/assets")));
         assert!(path(Root::Bundle, "").contains(&path(Root::Bundle, "/assets")));
-    }
-
-    #[test]
-    fn every_default_is_within_its_bounds_and_fits_the_others() {
-        for limit in Limit::ALL {
-            let (least, greatest) = limit.bounds();
-            assert!((least..=greatest).contains(&limit.default()), "{}", limit.name());
-        }
-        assert!(Limit::Memory.default() <= Limit::AddressSpace.default());
     }
 }

@@ -1,6 +1,11 @@
 //! The one operation that combines policies. A layer can take away from what is below it and never add: lists of what
 //! is allowed are intersected, lists of what is denied or demanded are united, limits take the lesser value.
 
+mod layers;
+mod meet;
+mod trust;
+mod values;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -8,10 +13,15 @@ use serde::Serialize;
 
 use crate::front::calls::Calls;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port, Root, Trust};
+use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port};
 use crate::front::profiles::PREFIX;
 use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
 use crate::front::text::Place;
+
+use layers::{narrow_optional, require_layers};
+pub(crate) use meet::Meet;
+use trust::narrow_trust;
+use values::{narrow_direct, narrow_limits, narrow_on_deny};
 
 /// Something that was written and is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -52,83 +62,6 @@ impl<T> Stated<T> {
         if matches!(self, Self::Undecided) {
             *self = Self::Decided { by: Place::unlined(root, key), items: Vec::new() };
         }
-    }
-}
-
-/// A value of an allow list.
-pub(crate) trait Meet: Clone + PartialEq {
-    /// What two grants have in common.
-    fn meet(&self, other: &Self) -> Option<Self>;
-    fn show(&self) -> String;
-}
-
-impl Meet for GrantedPath {
-    fn meet(&self, other: &Self) -> Option<Self> {
-        let (outer, inner) = if self.contains(other) {
-            (self, other)
-        } else if other.contains(self) {
-            (other, self)
-        } else {
-            return None;
-        };
-        // Whoever is granted everything is granted what any link leads to.
-        let everything = outer.root == Root::Absolute && outer.rest.is_empty();
-        let followed =
-            if everything || outer.root != inner.root { inner.followed } else { outer.followed.min(inner.followed) };
-        Some(Self { followed, ..inner.clone() })
-    }
-
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Meet for Port {
-    fn meet(&self, other: &Self) -> Option<Self> {
-        (self == other).then_some(*self)
-    }
-
-    fn show(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Meet for Needed {
-    fn meet(&self, other: &Self) -> Option<Self> {
-        if self.soname != other.soname {
-            return None;
-        }
-        match (self.digest, other.digest) {
-            (Some(one), Some(two)) if one != two => None,
-            (one, two) => Some(Self { soname: self.soname.clone(), digest: one.or(two) }),
-        }
-    }
-
-    fn show(&self) -> String {
-        match self.digest {
-            Some(digest) => format!("{} ({digest})", self.soname),
-            None => self.soname.clone(),
-        }
-    }
-}
-
-impl Meet for String {
-    fn meet(&self, other: &Self) -> Option<Self> {
-        (self == other).then(|| self.clone())
-    }
-
-    fn show(&self) -> String {
-        self.clone()
-    }
-}
-
-impl Meet for Digest {
-    fn meet(&self, other: &Self) -> Option<Self> {
-        (self == other).then_some(*self)
-    }
-
-    fn show(&self) -> String {
-        self.to_string()
     }
 }
 
@@ -337,65 +270,6 @@ fn narrow_reading(
     write_only
 }
 
-fn narrow_trust(base: Option<Accepted>, layer: &Trust, log: &mut Log) -> Option<Accepted> {
-    let lists = [layer.publishers.as_ref().map(|list| &list.place), layer.digests.as_ref().map(|list| &list.place)];
-    let unsigned = layer.unsigned.as_ref().map(|unsigned| &unsigned.place);
-    let Some(by) = lists.into_iter().flatten().chain(unsigned).next().cloned() else { return base };
-    let above = Accepted {
-        by,
-        publishers: granted(layer.publishers.as_ref()),
-        digests: granted(layer.digests.as_ref()),
-        unsigned: layer.unsigned.as_ref().filter(|unsigned| unsigned.value).map(|unsigned| unsigned.place.clone()),
-    };
-    let Some(below) = base else { return Some(above) };
-    let publishers = narrow_signers(&below, &above, |accepted| &accepted.publishers, log);
-    let digests = narrow_signers(&below, &above, |accepted| &accepted.digests, log);
-    match (&below.unsigned, &above.unsigned) {
-        (Some(written), None) => log.took("unsigned = true".to_owned(), written, &above.by),
-        (None, Some(written)) => log.without_effect("unsigned = true", written, &below.by),
-        (Some(_), Some(_)) | (None, None) => {}
-    }
-    let unsigned = below.unsigned.filter(|_| above.unsigned.is_some());
-    Some(Accepted { by: above.by, publishers, digests, unsigned })
-}
-
-fn granted<T: Clone>(list: Option<&List<T>>) -> Vec<Granted<T>> {
-    let items = list.into_iter().flat_map(|list| &list.items);
-    items.map(|item| Granted { value: item.value.clone(), lines: vec![item.place.clone()] }).collect()
-}
-
-/// Names survive where the other side has them too, or accepts everything.
-fn narrow_signers<T: Meet>(
-    below: &Accepted,
-    above: &Accepted,
-    list: impl Fn(&Accepted) -> &Vec<Granted<T>>,
-    log: &mut Log,
-) -> Vec<Granted<T>> {
-    let mut out: Vec<Granted<T>> = Vec::new();
-    for one in list(below) {
-        let mut one = one.clone();
-        if let Some(same) = list(above).iter().find(|item| item.value == one.value) {
-            one.lines.extend(same.lines.iter().cloned());
-            out.push(one);
-        } else if above.unsigned.is_some() {
-            out.push(one);
-        } else {
-            log.took(one.value.show(), &one.lines[0], &above.by);
-        }
-    }
-    for item in list(above) {
-        if out.iter().any(|have| have.value == item.value) {
-            continue;
-        }
-        if below.unsigned.is_some() {
-            out.push(item.clone());
-        } else {
-            log.without_effect(&item.value.show(), &item.lines[0], &below.by);
-        }
-    }
-    out
-}
-
 fn unite(mut base: BTreeMap<Hardening, Place>, layer: Option<&List<Hardening>>) -> BTreeMap<Hardening, Place> {
     for item in layer.into_iter().flat_map(|list| &list.items) {
         base.entry(item.value).or_insert_with(|| item.place.clone());
@@ -411,111 +285,6 @@ fn unite_list<T: Clone + PartialEq>(mut base: Vec<Granted<T>>, layer: Option<&Li
         }
     }
     base
-}
-
-fn narrow_direct(base: Option<(Direct, Place)>, layer: &Document, log: &mut Log) -> Option<(Direct, Place)> {
-    let Some(written) = &layer.elf.direct_syscalls else { return base };
-    match base {
-        None => Some((written.value, written.place.clone())),
-        Some((Direct::Deny, by)) => {
-            if written.value == Direct::Allow {
-                log.without_effect("direct-syscalls = \"allow\"", &written.place, &by);
-            }
-            // A line that demands it outranks the default of the language: it is what somebody relies on.
-            let demanded = written.value == Direct::Deny && by.line == 0;
-            Some((Direct::Deny, if demanded { written.place.clone() } else { by }))
-        }
-        Some((Direct::Allow, place)) if written.value == Direct::Deny => {
-            log.took("direct-syscalls = \"allow\"".to_owned(), &place, &written.place);
-            Some((Direct::Deny, written.place.clone()))
-        }
-        Some(base) => Some(base),
-    }
-}
-
-fn narrow_on_deny(base: Option<(OnDeny, Place)>, layer: &Document, log: &mut Log) -> Option<(OnDeny, Place)> {
-    let Some(written) = &layer.syscalls.on_deny else { return base };
-    match base {
-        None => Some((written.value, written.place.clone())),
-        Some((OnDeny::Kill, by)) => {
-            if written.value == OnDeny::Errno {
-                log.without_effect("on-deny = \"errno\"", &written.place, &by);
-            }
-            Some((OnDeny::Kill, by))
-        }
-        Some((OnDeny::Errno, place)) if written.value == OnDeny::Kill => {
-            log.took("on-deny = \"errno\"".to_owned(), &place, &written.place);
-            Some((OnDeny::Kill, written.place.clone()))
-        }
-        Some(base) => Some(base),
-    }
-}
-
-fn narrow_limits(
-    mut base: BTreeMap<Limit, (u64, Place)>,
-    layer: &Document,
-    log: &mut Log,
-) -> BTreeMap<Limit, (u64, Place)> {
-    for (limit, written) in &layer.limits {
-        match base.get(limit) {
-            Some((value, by)) if *value < written.value => {
-                let what = format!("{} = {}", limit.name(), limit.show(written.value));
-                log.without_effect(&what, &written.place, by);
-            }
-            Some((value, place)) if *value > written.value => {
-                let what = format!("{} = {}", limit.name(), limit.show(*value));
-                log.took(what, place, &written.place);
-                base.insert(*limit, (written.value, written.place.clone()));
-            }
-            Some(_) => {}
-            None => {
-                base.insert(*limit, (written.value, written.place.clone()));
-            }
-        }
-    }
-    base
-}
-
-fn require_layers(mut base: BTreeMap<Layer, (u32, Place)>, layer: &Document) -> BTreeMap<Layer, (u32, Place)> {
-    for item in layer.layers.require.iter().flat_map(|list| &list.items) {
-        let need = item.value;
-        match base.get(&need.layer) {
-            Some((abi, _)) if *abi >= need.abi && *abi > 0 => {}
-            Some((0, place)) if need.abi == 0 && place.line > 0 => {}
-            _ => {
-                base.insert(need.layer, (need.abi, item.place.clone()));
-            }
-        }
-    }
-    base
-}
-
-/// Making a core layer optional is a grant, which only the outermost policy can make; any other layer can be wished for
-/// at any level, since it only restricts.
-fn narrow_optional(
-    base: BTreeMap<Layer, Place>,
-    required: &BTreeMap<Layer, (u32, Place)>,
-    layer: &Document,
-    log: &mut Log,
-) -> BTreeMap<Layer, Place> {
-    let mut out = base;
-    for item in layer.layers.optional.iter().flat_map(|list| &list.items) {
-        match required.get(&item.value.layer) {
-            Some((_, by)) => {
-                let what = format!("optional {}", item.value.layer.name());
-                log.without_effect(&what, &item.place, by);
-            }
-            None => {
-                out.entry(item.value.layer).or_insert_with(|| item.place.clone());
-            }
-        }
-    }
-    for item in layer.layers.require.iter().flat_map(|list| &list.items) {
-        if let Some(place) = out.remove(&item.value.layer) {
-            log.took(format!("optional {}", item.value.layer.name()), &place, &item.place);
-        }
-    }
-    out
 }
 
 impl fmt::Display for Removed {

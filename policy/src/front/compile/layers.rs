@@ -1,0 +1,102 @@
+//! Layer by layer: whether a kernel has it, how it is enforced, and what to do where it is not.
+
+use super::report::{Demand, LayerStatus, State};
+use crate::front::document::Layer;
+use crate::front::kernel::KernelSupport;
+use crate::front::narrow::DEFAULTS;
+use crate::front::policy::Policy;
+use crate::front::rules::Origin;
+use crate::front::{landlock, seccomp};
+
+impl Policy {
+    /// `None` for a layer that nobody asks for and that is not enforced.
+    pub(super) fn status(&self, layer: Layer, kernel: &KernelSupport) -> Option<LayerStatus> {
+        let required = self.effective.required.get(&layer).map(|(abi, place)| (*abi, place.origin()));
+        let optional = self.effective.optional.get(&layer).map(|place| (0, place.origin()));
+        let demand = if required.is_some() { Demand::Required } else { Demand::Optional };
+        let asked = required.or(optional);
+        let abi = asked.as_ref().map_or(0, |(abi, _)| *abi);
+        let state = match available(layer, 0, kernel) {
+            Ok(()) => State::Enforced { detail: self.detail(layer, abi, kernel), lacking: lacking(layer, kernel) },
+            Err((found, _)) => {
+                asked.as_ref()?;
+                State::Absent { why: found }
+            }
+        };
+        let origin = asked.map_or_else(
+            || Origin { source: DEFAULTS.to_owned(), line: 0, key: "layers.optional".to_owned() },
+            |(_, origin)| origin,
+        );
+        Some(LayerStatus { layer, demand, state, origin })
+    }
+
+    fn detail(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> String {
+        match layer {
+            Layer::Landlock => {
+                let level = kernel.landlock_abi.min(landlock::NEWEST);
+                let asked = if abi > 0 { format!(", {abi} required") } else { String::new() };
+                format!("ABI {level}{asked}")
+            }
+            Layer::Seccomp => {
+                let phases = seccomp::Phases::of(&self.effective.calls);
+                let [load, call] = [&phases.load, &phases.call].map(|phase| phase.allow.len());
+                format!("{call} syscalls while calls are served; {load} while the plugin is mapped and initialises")
+            }
+            Layer::Capabilities => "none left".to_owned(),
+            Layer::Limits => "set, soft and hard alike".to_owned(),
+            Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
+            Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
+        }
+    }
+}
+
+fn lacking(layer: Layer, kernel: &KernelSupport) -> Vec<String> {
+    match layer {
+        Layer::Landlock => landlock::lacking(kernel.landlock_abi).into_iter().map(str::to_owned).collect(),
+        Layer::Limits if !kernel.root => {
+            vec!["`threads`: without root a cell shares its user, and the kernel counts all tasks of a user".to_owned()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// What there is instead of a layer, and how to get it.
+pub(super) fn available(layer: Layer, abi: u32, kernel: &KernelSupport) -> Result<(), (String, String)> {
+    let lacks = |found: &str, help: &str| Err((found.to_owned(), help.to_owned()));
+    match layer {
+        Layer::Landlock if kernel.landlock_abi == 0 => lacks(
+            "the kernel has no Landlock",
+            "use Linux 5.13 or newer with CONFIG_SECURITY_LANDLOCK, and `landlock` in the `lsm=` list of the kernel \
+             command line",
+        ),
+        Layer::Landlock if kernel.landlock_abi < abi => Err((
+            format!("the kernel has Landlock ABI {}", kernel.landlock_abi),
+            format!("use {} or newer", first_kernel(abi)),
+        )),
+        Layer::Seccomp if !kernel.seccomp => {
+            lacks("the kernel has no seccomp filters", "use a kernel with CONFIG_SECCOMP_FILTER")
+        }
+        Layer::Mdwe if !kernel.mdwe => lacks("the kernel has no PR_SET_MDWE", "use Linux 6.3 or newer"),
+        Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => lacks(
+            "this release does not enforce that layer",
+            "take the layer out of `layers.require`, or list it as optional",
+        ),
+        Layer::Landlock | Layer::Seccomp | Layer::Capabilities | Layer::Limits | Layer::Mdwe => Ok(()),
+    }
+}
+
+/// The first release of Linux with a Landlock ABI.
+fn first_kernel(abi: u32) -> &'static str {
+    match abi {
+        0 | 1 => "Linux 5.13",
+        2 => "Linux 5.19",
+        3 => "Linux 6.2",
+        4 => "Linux 6.7",
+        5 => "Linux 6.10",
+        6 => "Linux 6.12",
+        7 => "Linux 6.15",
+        8 => "Linux 7.0",
+        9 => "Linux 7.1",
+        _ => "Linux 7.2",
+    }
+}

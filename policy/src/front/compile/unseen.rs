@@ -1,0 +1,61 @@
+//! What a policy's calls can do that the filters cannot tell apart and an old Landlock does not see.
+
+use super::layers::available;
+use super::report::MissingLayer;
+use crate::front::document::Layer;
+use crate::front::kernel::KernelSupport;
+use crate::front::policy::Policy;
+use crate::front::seccomp;
+
+impl Policy {
+    /// Other acts that a filter cannot tell from permitted ones, and Landlock refuses only from some ABI on.
+    pub(super) fn unseen_acts(&self, kernel: &KernelSupport) -> Option<MissingLayer> {
+        const TRUNCATING: [u64; 6] = [0, 0, 0x200, 0, 0, 0];
+        let rights = &self.effective.calls.rights;
+        let truncates = |call: &str| rights.get(call).is_some_and(|right| right.grant.holds(&TRUNCATING));
+        let acts = [
+            ("signals to other processes", "tgkill", self.may("tgkill"), 6),
+            ("files being cut short", "openat", truncates("openat") || self.may("truncate"), 3),
+        ];
+        acts.into_iter().filter(|(.., granted, _)| *granted).find_map(|(what, call, _, abi)| {
+            let (found, help) = available(Layer::Landlock, abi, kernel).err()?;
+            let found = format!("{found}, which does not see {what}; the policy allows `{call}`");
+            let origin = rights.get(call)?.lines.first()?.origin();
+            Some(MissingLayer { layer: Layer::Landlock, required: format!("landlock>={abi}"), origin, found, help })
+        })
+    }
+
+    /// What a policy's sockets can reach and this kernel's Landlock does not see. Whether ports are listed does not matter:
+    /// none listed means none reachable.
+    pub(super) fn unseen_sockets(&self, kernel: &KernelSupport) -> Option<MissingLayer> {
+        // What a socket is, its domain and types, and the ABI from which Landlock refuses peers that are not granted.
+        const SOCKETS: [(&str, u64, &[u64], u32); 5] = [
+            ("TCP", 2, &[1], 4),
+            ("TCP", 10, &[1], 4),
+            ("sockets in the file system", 1, &[1, 2, 3, 5], 9),
+            ("UDP", 2, &[2, 3], 10),
+            ("UDP", 10, &[2, 3], 10),
+        ];
+        // SOCK_NONBLOCK and SOCK_CLOEXEC may be part of a type.
+        const FLAGS: [u64; 4] = [0, 0x800, 0x8_0000, 0x8_0800];
+        let reaching = ["connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen"];
+        if !reaching.into_iter().any(|call| self.may(call)) {
+            return None;
+        }
+        // One half of a pair reaches whatever a socket of its kind reaches.
+        ["socket", "socketpair"].into_iter().find_map(|call| {
+            let right = self.effective.calls.rights.get(call)?;
+            let grant = seccomp::during_call(call, &right.grant);
+            SOCKETS.into_iter().find_map(|(what, domain, types, abi)| {
+                let mut kinds = types.iter().flat_map(|kind| FLAGS.map(|flags| kind | flags));
+                let admitted =
+                    kinds.any(|kind| (0..=17).any(|protocol| grant.holds(&[domain, kind, protocol, 0, 0, 0])));
+                let (found, help) = available(Layer::Landlock, abi, kernel).err().filter(|_| admitted)?;
+                let required = format!("landlock>={abi}");
+                let found = format!("{found}, which does not see {what}; the policy allows such sockets");
+                let origin = right.lines.first()?.origin();
+                Some(MissingLayer { layer: Layer::Landlock, required, origin, found, help })
+            })
+        })
+    }
+}
