@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "front")] {
-//! use lazaret_policy::{Arch, KernelSupport, Policy, Request, Source, Variables};
+//! use lazaret_policy::{Arch, KernelSupport, Namespaces, Policy, Request, Source, Variables};
 //!
 //! let text = r#"
 //! lazaret = 1
@@ -23,8 +23,8 @@
 //!     landlock_abi: 7,
 //!     seccomp: true,
 //!     mdwe: true,
-//!     namespaces: Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true },
 //!     root: false,
+//!     namespaces: Namespaces::NONE,
 //!     processors: 4,
 //! };
 //! let planned = policy.plan(&kernel, &Variables::default())?;

@@ -14,10 +14,11 @@ pub struct Plan {
     /// The user and group the cell becomes, when the host is root; `None` keeps the host's own. The host puts an id of each
     /// cell's own here where there are enough ids.
     pub identity: Option<Identity>,
+    /// Namespaces of the cell's own. The user namespace is made before the limits are set: a limit on tasks reaches into
+    /// the namespaces that are made beneath it.
+    pub namespaces: Namespaces,
     /// Refuse memory that is writable and later executable: `PR_SET_MDWE` (Linux 6.3).
     pub mdwe: bool,
-    /// Namespaces of the cell's own.
-    pub namespaces: Namespaces,
     /// Landlock domain; `None` only where the policy lists the layer as optional and the kernel lacks it.
     pub landlock: Option<Landlock>,
     /// seccomp filters of the two phases.
@@ -45,21 +46,26 @@ pub struct Limits {
     pub tasks: u64,
 }
 
-/// Kinds of namespaces(7): those a cell gets, or those a host can make.
+/// Namespaces by kind, `namespaces(7)`: which a host can make, or which a cell has to itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Namespaces {
-    /// Users and capabilities: what lets an ordinary user make the others, and counts tasks for the cell alone.
+    /// Users and capabilities, `user_namespaces(7)`: what an ordinary user makes the others with.
     pub user: bool,
-    /// Process ids: no other process can be named.
+    /// Process ids, `pid_namespaces(7)`: no other process can be named, and everything inside ends with its first process.
     pub pid: bool,
-    /// Mounts: the file tree holds the granted paths and nothing else.
+    /// The file tree, `mount_namespaces(7)`.
     pub mount: bool,
-    /// Network: no interface but a loopback that is down.
+    /// Network devices, addresses, ports and abstract sockets, `network_namespaces(7)`.
     pub net: bool,
-    /// System V IPC and POSIX message queues.
+    /// System V objects and POSIX message queues, `ipc_namespaces(7)`.
     pub ipc: bool,
-    /// Host and domain name.
+    /// Host and domain name, `uts_namespaces(7)`.
     pub uts: bool,
+}
+
+impl Namespaces {
+    /// None at all.
+    pub const NONE: Self = Self { user: false, pid: false, mount: false, net: false, ipc: false, uts: false };
 }
 
 /// Numeric credentials a root host gives its cells.

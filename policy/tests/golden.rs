@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use lazaret_policy::{
-    Arch, Filter, KernelSupport, Policy, Request, Seccomp, State, Variables, builtin, builtin_names, syscall_name,
+    Arch, Filter, KernelSupport, Namespaces, Policy, Request, Seccomp, State, Variables, builtin, builtin_names,
+    syscall_name,
 };
 
 fn resolve(name: &str) -> Policy {
@@ -95,6 +96,9 @@ fn describe(policy: &Policy, kernel: &KernelSupport, filters: bool) -> String {
     let plan = &planned.plan;
     line(format!("{:?}", plan.limits));
     line(format!("{:?} mdwe={} {:?}", plan.identity, plan.mdwe, plan.channel));
+    if plan.namespaces != Namespaces::NONE {
+        line(format!("{:?}", plan.namespaces));
+    }
     if let Some(landlock) = &plan.landlock {
         line(format!(
             "landlock {} fs={:#x} net={:#x} scoped={:#x}",
@@ -134,7 +138,15 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
         let mut text = String::new();
         for landlock_abi in 0..=11 {
             for (mdwe, root, processors) in [(false, false, 1), (true, false, 4), (true, true, 4)] {
-                let kernel = KernelSupport { arch: Arch::X86_64, landlock_abi, seccomp: true, mdwe, root, processors };
+                let kernel = KernelSupport {
+                    arch: Arch::X86_64,
+                    landlock_abi,
+                    seccomp: true,
+                    mdwe,
+                    root,
+                    namespaces: Namespaces::NONE,
+                    processors,
+                };
                 writeln!(text, "landlock {landlock_abi} mdwe={mdwe} root={root} processors={processors}")
                     .expect("text");
                 text.push_str(&describe(&policy, &kernel, false));
@@ -146,12 +158,35 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
             seccomp: false,
             mdwe: true,
             root: false,
+            namespaces: Namespaces::NONE,
             processors: 4,
         };
         writeln!(text, "no seccomp").expect("text");
         text.push_str(&describe(&policy, &kernel, false));
+        for root in [false, true] {
+            let namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
+            let kernel = KernelSupport {
+                arch: Arch::X86_64,
+                landlock_abi: 10,
+                seccomp: true,
+                mdwe: true,
+                root,
+                namespaces,
+                processors: 4,
+            };
+            writeln!(text, "everything, root={root}").expect("text");
+            text.push_str(&describe(&policy, &kernel, false));
+        }
         for arch in [Arch::X86_64, Arch::Aarch64] {
-            let kernel = KernelSupport { arch, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 4 };
+            let kernel = KernelSupport {
+                arch,
+                landlock_abi: 7,
+                seccomp: true,
+                mdwe: true,
+                root: false,
+                namespaces: Namespaces::NONE,
+                processors: 4,
+            };
             writeln!(text, "filters of {}", arch.name()).expect("text");
             text.push_str(&describe(&policy, &kernel, true));
         }
@@ -187,6 +222,7 @@ fn a_plan_survives_its_byte_form() {
             seccomp: true,
             mdwe: true,
             root: true,
+            namespaces: Namespaces::NONE,
             processors: 2,
         };
         let plan = resolve(name).plan(&kernel, &Variables::default()).expect("plans").plan;
@@ -196,8 +232,15 @@ fn a_plan_survives_its_byte_form() {
 
 #[test]
 fn a_grant_without_a_value_for_its_variable_is_dropped_and_listed() {
-    let kernel =
-        KernelSupport { arch: Arch::X86_64, landlock_abi: 7, seccomp: true, mdwe: true, root: false, processors: 2 };
+    let kernel = KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi: 7,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        namespaces: Namespaces::NONE,
+        processors: 2,
+    };
     let policy = resolve("file-reader");
     for bundle in [None, Some(PathBuf::from("relative"))] {
         let planned = policy.plan(&kernel, &Variables { bundle, state: None }).expect("plans");

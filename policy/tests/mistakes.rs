@@ -112,6 +112,8 @@ fn words_that_do_not_exist_show_the_nearest_one() {
     assert_mistake("[elf]\ndirect-syscalls = \"dney\"\n", Code::UnknownWord, (4, 19), Some("deny"));
     assert_mistake("[syscalls]\non-deny = \"kil\"\n", Code::UnknownWord, (4, 11), Some("kill"));
     assert_mistake("[layers]\nrequire = [\"secomp\"]\n", Code::UnknownWord, (4, 12), Some("seccomp"));
+    assert_mistake("[layers]\nrequire = [\"namespace\"]\n", Code::UnknownWord, (4, 12), Some("namespaces"));
+    assert_mistake("[layers]\noptional = [\"mont\"]\n", Code::UnknownWord, (4, 13), Some("mount"));
     assert_mistake("[layers]\nrequire = [\"seccomp>=2\"]\n", Code::UnknownWord, (4, 12), None);
     assert_mistake("[layers]\nrequire = [\"landlock>=99\"]\n", Code::Range, (4, 12), None);
     assert_mistake("[syscalls]\nallow = [\"@threds\"]\n", Code::UnknownGroup, (4, 10), Some("@threads"));

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lazaret_policy::{
-    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Limit, OnDeny, Policy, Request, Source, State,
-    SymbolPattern, Variables, builtin, builtin_names, syscall_number,
+    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Limit, Namespaces, OnDeny, Policy, Request,
+    Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
 };
 use serde_json::json;
 
@@ -16,7 +16,15 @@ fn source(name: &str, text: &str) -> Source {
 
 /// A kernel of today but for its Landlock.
 fn kernel(landlock_abi: u32) -> KernelSupport {
-    KernelSupport { arch: Arch::X86_64, landlock_abi, seccomp: true, mdwe: true, root: false, processors: 2 }
+    KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        namespaces: Namespaces::NONE,
+        processors: 2,
+    }
 }
 
 /// A policy `child.toml` that extends `base.toml`.
@@ -41,8 +49,15 @@ fn warnings(policy: &Policy) -> Vec<(Code, u32)> {
 
 #[test]
 fn no_pair_of_shipped_policies_grants_more_than_either() {
-    let kernel =
-        KernelSupport { arch: Arch::X86_64, landlock_abi: 10, seccomp: true, mdwe: true, root: true, processors: 2 };
+    let kernel = KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi: 10,
+        seccomp: true,
+        mdwe: true,
+        root: true,
+        namespaces: Namespaces::NONE,
+        processors: 2,
+    };
     let variables = Variables { bundle: Some("/b".into()), state: Some("/s".into()) };
     let profile = |name: &str| {
         let request = Request::new(builtin(name).expect("shipped").clone());
@@ -271,6 +286,12 @@ fn only_the_outermost_policy_makes_a_core_layer_optional() {
     assert!(policy.optional_layers().map(|(layer, _)| layer).eq([Layer::Cgroup]));
     let policy = extend("[layers]\noptional = [\"landlock\"]\n", "");
     assert!(policy.optional_layers().any(|(layer, _)| layer == Layer::Landlock));
+    // Any layer only takes away, so whoever wants one may ask for it.
+    let policy = extend("", "[layers]\nrequire = [\"namespaces\"]\noptional = [\"mount\"]\n");
+    assert!(policy.required_layers().any(|(layer, ..)| layer == Layer::Namespaces));
+    assert!(policy.optional_layers().any(|(layer, _)| layer == Layer::Mount));
+    let policy = extend("[layers]\nrequire = [\"mount\"]\n", "[layers]\noptional = [\"mount\"]\n");
+    assert!(policy.required_layers().any(|(layer, ..)| layer == Layer::Mount));
     let policy = extend("[layers]\noptional = [\"landlock\"]\n", "[layers]\nrequire = [\"landlock>=4\"]\n");
     assert!(policy.required_layers().any(|(layer, abi, _)| (layer, abi) == (Layer::Landlock, 4)));
     assert!(policy.optional_layers().all(|(layer, _)| layer != Layer::Landlock));
@@ -278,8 +299,15 @@ fn only_the_outermost_policy_makes_a_core_layer_optional() {
 
 #[test]
 fn what_is_required_and_absent_is_missing_and_what_is_optional_is_reported() {
-    let bare =
-        KernelSupport { arch: Arch::X86_64, landlock_abi: 0, seccomp: false, mdwe: false, root: false, processors: 1 };
+    let bare = KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi: 0,
+        seccomp: false,
+        mdwe: false,
+        root: false,
+        namespaces: Namespaces::NONE,
+        processors: 1,
+    };
     let strict = alone("[layers]\nrequire = [\"landlock>=4\", \"seccomp\", \"mdwe\", \"apparmor\"]\n");
     let missing = strict.plan(&bare, &Variables::default()).expect_err("everything is missing");
     let names: Vec<_> = missing.layers.iter().map(|one| one.required.as_str()).collect();

@@ -2,6 +2,7 @@
 //! or a list of what this machine lacks.
 
 mod layers;
+mod namespaces;
 mod report;
 mod unseen;
 
@@ -64,8 +65,8 @@ impl Policy {
         let plan = Plan {
             limits: self.plan_limits(kernel),
             identity: kernel.root.then_some(Identity { uid: NOBODY, gid: NOBODY }),
+            namespaces: self.plan_namespaces(kernel),
             mdwe: kernel.mdwe,
-            namespaces: crate::plan::Namespaces { mount: false, net: kernel.namespaces.net && self.effective.connect.items().is_empty() && self.effective.bind.items().is_empty(), ..kernel.namespaces },
             landlock: self.plan_landlock(kernel, variables, &mut dropped),
             seccomp,
             channel: Channel {
@@ -133,7 +134,7 @@ impl Policy {
         let mut missing = Vec::new();
         for (layer, abi, origin) in self.required_layers() {
             let required = if abi > 0 { format!("{}>={abi}", layer.name()) } else { layer.name().to_owned() };
-            if let Err((found, help)) = available(layer, abi, kernel) {
+            if let Err((found, help)) = self.available(layer, abi, kernel) {
                 missing.push(MissingLayer { layer, required, origin, found, help });
             }
         }

@@ -38,10 +38,10 @@ pub struct KernelSupport {
     pub seccomp: bool,
     /// `PR_SET_MDWE` (Linux 6.3).
     pub mdwe: bool,
-    /// Namespaces that this host can give its cells.
-    pub namespaces: Namespaces,
     /// The host runs as uid 0: limits on tasks need a user of the cell's own.
     pub root: bool,
+    /// Namespaces that the host can make for a cell; for an ordinary user, those inside a user namespace.
+    pub namespaces: Namespaces,
     /// Processors the host may use; with one, spinning only delays the peer.
     pub processors: u32,
 }

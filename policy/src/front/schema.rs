@@ -184,7 +184,7 @@ struct LimitsText {
 }
 
 /// Layers as `landlock`, `landlock>=4`, `seccomp`, `capabilities`, `limits`, `mdwe`, `apparmor`, `cgroup`,
-/// `namespaces`.
+/// `namespaces`, `mount`.
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct LayersText {

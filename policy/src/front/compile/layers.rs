@@ -1,5 +1,6 @@
 //! Layer by layer: whether a kernel has it, how it is enforced, and what to do where it is not.
 
+use super::namespaces::mount_missing;
 use super::report::{Demand, LayerStatus, State};
 use crate::front::document::Layer;
 use crate::front::kernel::KernelSupport;
@@ -16,18 +17,34 @@ impl Policy {
         let demand = if required.is_some() { Demand::Required } else { Demand::Optional };
         let asked = required.or(optional);
         let abi = asked.as_ref().map_or(0, |(abi, _)| *abi);
-        let state = match available(layer, 0, kernel) {
-            Ok(()) => State::Enforced { detail: self.detail(layer, abi, kernel), lacking: lacking(layer, kernel) },
-            Err((found, _)) => {
-                asked.as_ref()?;
-                State::Absent { why: found }
-            }
+        let state = match (layer, available(layer, 0, kernel)) {
+            (Layer::Namespaces, _) => self.namespaces_state(kernel),
+            // What a file tree costs, only who asks for it pays.
+            (Layer::Mount, Ok(())) if asked.is_none() => return None,
+            (_, Ok(())) => State::Enforced { detail: self.detail(layer, abi, kernel), lacking: lacking(layer, kernel) },
+            (_, Err((why, _))) => State::Absent { why },
         };
+        if asked.is_none() && matches!(state, State::Absent { .. }) {
+            return None;
+        }
         let origin = asked.map_or_else(
             || Origin { source: DEFAULTS.to_owned(), line: 0, key: "layers.optional".to_owned() },
             |(_, origin)| origin,
         );
         Some(LayerStatus { layer, demand, state, origin })
+    }
+
+    /// Whether a policy names the layer, as required or as optional.
+    pub(super) fn asks_for(&self, layer: Layer) -> bool {
+        self.effective.required.contains_key(&layer) || self.effective.optional.contains_key(&layer)
+    }
+
+    /// Whether all that the policy means by a layer is there.
+    pub(super) fn available(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> Result<(), (String, String)> {
+        match layer {
+            Layer::Namespaces => self.namespaces_missing(kernel).map_or(Ok(()), Err),
+            other => available(other, abi, kernel),
+        }
     }
 
     fn detail(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> String {
@@ -45,6 +62,7 @@ impl Policy {
             Layer::Capabilities => "none left".to_owned(),
             Layer::Limits => "set, soft and hard alike".to_owned(),
             Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
+            Layer::Mount => "a file tree of its own: the granted paths and nothing else".to_owned(),
             Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
         }
     }
@@ -77,11 +95,14 @@ pub(super) fn available(layer: Layer, abi: u32, kernel: &KernelSupport) -> Resul
             lacks("the kernel has no seccomp filters", "use a kernel with CONFIG_SECCOMP_FILTER")
         }
         Layer::Mdwe if !kernel.mdwe => lacks("the kernel has no PR_SET_MDWE", "use Linux 6.3 or newer"),
-        Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => lacks(
+        Layer::Mount => mount_missing(kernel).map_or(Ok(()), Err),
+        Layer::Apparmor | Layer::Cgroup => lacks(
             "this release does not enforce that layer",
             "take the layer out of `layers.require`, or list it as optional",
         ),
-        Layer::Landlock | Layer::Seccomp | Layer::Capabilities | Layer::Limits | Layer::Mdwe => Ok(()),
+        Layer::Landlock | Layer::Seccomp | Layer::Capabilities | Layer::Limits | Layer::Mdwe | Layer::Namespaces => {
+            Ok(())
+        }
     }
 }
 

@@ -38,7 +38,7 @@ pub enum State {
     Enforced {
         /// At which level, or how.
         detail: String,
-        /// What a newer kernel would enforce as well.
+        /// What of it is not enforced here, and why.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         lacking: Vec<String>,
     },

@@ -20,13 +20,15 @@ pub enum Layer {
     Apparmor,
     /// Memory and tasks by control group.
     Cgroup,
-    /// Process, network and mount namespaces.
+    /// Processes, network, System V objects and host name of the cell's own.
     Namespaces,
+    /// A file tree of the cell's own: the granted paths and nothing else.
+    Mount,
 }
 
 impl Layer {
     /// Every layer, in the order of reports.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Landlock,
         Self::Seccomp,
         Self::Capabilities,
@@ -35,6 +37,7 @@ impl Layer {
         Self::Apparmor,
         Self::Cgroup,
         Self::Namespaces,
+        Self::Mount,
     ];
 
     /// The word a policy writes.
@@ -49,6 +52,7 @@ impl Layer {
             Self::Apparmor => "apparmor",
             Self::Cgroup => "cgroup",
             Self::Namespaces => "namespaces",
+            Self::Mount => "mount",
         }
     }
 

@@ -1,0 +1,153 @@
+//! Layers that a host may or may not have: what the plan says, what the report says, and what is missing.
+
+use lazaret_policy::{
+    Arch, Demand, KernelSupport, Layer, LayerStatus, MissingLayer, Namespaces, Plan, Planned, Policy, Request, Source,
+    State, Variables,
+};
+
+const EVERY: Namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
+
+/// A policy that grants nothing but what these lines say.
+fn policy(lines: &str) -> Policy {
+    let text = format!("lazaret = 1\nname = \"p\"\n[trust]\nunsigned = true\n{lines}");
+    Policy::resolve(&Request::new(Source { name: "p.toml".into(), text }), |_, _| Err("none".into())).expect("resolves")
+}
+
+/// A kernel that has everything but namespaces.
+fn kernel() -> KernelSupport {
+    KernelSupport {
+        arch: Arch::X86_64,
+        landlock_abi: 10,
+        seccomp: true,
+        mdwe: true,
+        root: false,
+        namespaces: Namespaces::NONE,
+        processors: 4,
+    }
+}
+
+fn planned(lines: &str, kernel: &KernelSupport) -> Planned {
+    policy(lines).plan(kernel, &Variables::default()).expect("plans")
+}
+
+fn plan(lines: &str, kernel: &KernelSupport) -> Plan {
+    planned(lines, kernel).plan
+}
+
+fn missing(lines: &str, kernel: &KernelSupport) -> MissingLayer {
+    let missing = policy(lines).plan(kernel, &Variables::default()).expect_err("refused");
+    assert_eq!(missing.layers.len(), 1, "{missing}");
+    missing.layers[0].clone()
+}
+
+fn status(planned: &Planned, layer: Layer) -> Option<&LayerStatus> {
+    planned.enforcement.iter().find(|status| status.layer == layer)
+}
+
+/// How a layer is enforced, and what of it is not.
+#[track_caller]
+fn enforced(planned: &Planned, layer: Layer) -> (String, Vec<String>) {
+    match &status(planned, layer).expect("reported").state {
+        State::Enforced { detail, lacking } => (detail.clone(), lacking.clone()),
+        State::Absent { why } => panic!("{why}"),
+    }
+}
+
+#[test]
+fn a_cell_gets_every_namespace_that_the_host_can_make_without_being_asked() {
+    let user = KernelSupport { namespaces: EVERY, ..kernel() };
+    let ordinary = planned("", &user);
+    assert_eq!(ordinary.plan.namespaces, Namespaces { mount: false, ..EVERY });
+    assert_eq!(enforced(&ordinary, Layer::Namespaces), ("its own pid, ipc, uts, net, user".into(), vec![]));
+    assert_eq!(status(&ordinary, Layer::Namespaces).expect("reported").demand, Demand::Optional);
+    let root = plan("", &KernelSupport { root: true, ..user });
+    assert_eq!(
+        root.namespaces,
+        Namespaces { user: false, mount: false, ..EVERY },
+        "root needs none to make the others"
+    );
+    let none = planned("", &kernel());
+    assert_eq!(none.plan.namespaces, Namespaces::NONE);
+    assert!(status(&none, Layer::Namespaces).is_none(), "nobody asked");
+    let wished = planned("[layers]\noptional = [\"namespaces\"]\n", &kernel());
+    assert!(matches!(status(&wished, Layer::Namespaces).expect("asked for").state, State::Absent { .. }));
+}
+
+#[test]
+fn an_ordinary_user_without_user_namespaces_makes_none() {
+    let kernel = KernelSupport { namespaces: Namespaces { user: false, ..EVERY }, ..kernel() };
+    assert_eq!(plan("", &kernel).namespaces, Namespaces::NONE);
+    let only_user = KernelSupport { namespaces: Namespaces { user: true, ..Namespaces::NONE }, ..kernel };
+    assert_eq!(plan("", &only_user).namespaces, Namespaces::NONE, "by itself it keeps nothing apart");
+}
+
+#[test]
+fn the_network_stays_shared_where_the_policy_grants_it_and_only_there() {
+    let kernel = KernelSupport { namespaces: EVERY, ..kernel() };
+    for lines in [
+        "[network]\nconnect = [\"tcp:443\"]\n",
+        "[network]\nbind = [\"udp:53\"]\n",
+        "[syscalls]\nallow = [\"@network-client\"]\n",
+        "[syscalls]\nallow = [\"socket\"]\n",
+        "[syscalls]\nrules = [{ call = \"socket\", when = \"domain == AF_INET6\" }]\n",
+        "[syscalls]\nrules = [{ call = \"socket\", when = \"type & SOCK_TYPE_MASK == SOCK_STREAM\" }]\n",
+    ] {
+        let planned = planned(lines, &kernel);
+        assert!(!planned.plan.namespaces.net, "{lines}");
+        let (detail, lacking) = enforced(&planned, Layer::Namespaces);
+        assert_eq!(detail, "its own pid, ipc, uts, user");
+        assert!(lacking[0].starts_with("`net`: shared with the host, since p.toml:6 `"), "{lacking:?}");
+    }
+    for lines in [
+        "[syscalls]\nallow = [\"@compute\", \"socketpair\"]\n",
+        "[syscalls]\nrules = [{ call = \"socket\", when = \"domain == AF_UNIX\" }]\n",
+    ] {
+        assert!(plan(lines, &kernel).namespaces.net, "{lines}");
+    }
+}
+
+#[test]
+fn required_namespaces_that_the_host_cannot_make_are_missing_by_name() {
+    let required = "[layers]\nrequire = [\"namespaces\"]\n";
+    let found = missing(required, &kernel());
+    assert_eq!((found.layer, found.origin.line), (Layer::Namespaces, 6));
+    assert_eq!(found.found, "this host cannot make namespaces of the kinds pid, ipc, uts, net");
+    for setting in
+        ["kernel.unprivileged_userns_clone", "user.max_user_namespaces", "kernel.apparmor_restrict_unprivileged_userns"]
+    {
+        assert!(found.help.contains(setting), "{}", found.help);
+    }
+    let without_net = KernelSupport { namespaces: Namespaces { net: false, ..EVERY }, ..kernel() };
+    assert_eq!(missing(required, &without_net).found, "this host cannot make namespaces of the kinds net");
+    let root = KernelSupport { root: true, ..kernel() };
+    assert!(missing(required, &root).help.contains("CONFIG_NAMESPACES"));
+    let connects = format!("[network]\nconnect = [\"tcp:443\"]\n{required}");
+    assert!(!plan(&connects, &without_net).namespaces.net, "the network is shared, so it is not needed");
+    let partly = planned("", &without_net);
+    let (detail, lacking) = enforced(&partly, Layer::Namespaces);
+    assert_eq!((detail.as_str(), lacking.len()), ("its own pid, ipc, uts, user", 1));
+    assert_eq!(lacking, ["`net`: this host cannot make one"]);
+}
+
+#[test]
+fn a_file_tree_of_its_own_is_for_who_asks() {
+    let kernel = KernelSupport { namespaces: EVERY, ..kernel() };
+    let unasked = planned("", &kernel);
+    assert!(!unasked.plan.namespaces.mount);
+    assert!(status(&unasked, Layer::Mount).is_none());
+    for key in ["require", "optional"] {
+        let planned = planned(&format!("[layers]\n{key} = [\"mount\"]\n"), &kernel);
+        assert_eq!(planned.plan.namespaces, EVERY);
+        assert_eq!(enforced(&planned, Layer::Mount).0, "a file tree of its own: the granted paths and nothing else");
+    }
+    for (lacks, name) in [
+        (Namespaces { pid: false, ..EVERY }, "pid"),
+        (Namespaces { mount: false, ..EVERY }, "mount"),
+        (Namespaces { user: false, ..EVERY }, "mount, pid"),
+    ] {
+        let kernel = KernelSupport { namespaces: lacks, ..kernel };
+        let found = missing("[layers]\nrequire = [\"mount\"]\n", &kernel);
+        assert_eq!(found.found, format!("this host cannot make namespaces of the kinds {name}"));
+        assert!(!plan("[layers]\noptional = [\"mount\"]\n", &kernel).namespaces.mount);
+    }
+}
