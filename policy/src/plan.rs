@@ -42,7 +42,9 @@ pub struct Limits {
     pub open_files: u64,
     /// Bytes of the largest file the cell may write, `RLIMIT_FSIZE`.
     pub file_size: u64,
-    /// Tasks of the cell's user, `RLIMIT_NPROC`; the kernel ignores it for uid 0.
+    /// Tasks of the cell's user, `RLIMIT_NPROC`; the kernel ignores it for uid 0. In a user namespace of the cell's own
+    /// (Linux 5.14) only the tasks in there count, the first process of a pid namespace among them; without one, and without
+    /// a user of the cell's own, there is no limit: `u64::MAX`.
     pub tasks: u64,
 }
 

@@ -151,3 +151,19 @@ fn a_file_tree_of_its_own_is_for_who_asks() {
         assert!(!plan("[layers]\noptional = [\"mount\"]\n", &kernel).namespaces.mount);
     }
 }
+
+#[test]
+fn threads_are_capped_where_the_cell_is_the_only_one_that_counts() {
+    let lines = "[limits]\nthreads = 4\n";
+    let shared = planned(lines, &kernel());
+    assert_eq!(shared.plan.limits.tasks, u64::MAX);
+    assert!(enforced(&shared, Layer::Limits).1[0].starts_with("`threads`: without root or a user namespace"));
+    let root = planned(lines, &KernelSupport { root: true, ..kernel() });
+    assert_eq!((root.plan.limits.tasks, enforced(&root, Layer::Limits).1), (4, vec![]));
+    let own = planned(lines, &KernelSupport { namespaces: EVERY, ..kernel() });
+    assert_eq!(
+        (own.plan.limits.tasks, enforced(&own, Layer::Limits).1),
+        (5, vec![]),
+        "and the namespace's first process"
+    );
+}

@@ -88,8 +88,13 @@ impl Policy {
             open_files: value(Limit::OpenFiles),
             file_size: value(Limit::FileSize),
             // The kernel counts every task of the user: a small number would keep an ordinary user's cell, which shares
-            // the user with a whole session, from starting its threads. Only a user of the cell's own can be capped.
-            tasks: if kernel.root { value(Limit::Threads) } else { u64::MAX },
+            // the user with a whole session, from starting its threads. Only a user of the cell's own can be capped, or
+            // the user inside a namespace of the cell's own, where the namespace's first process counts as well.
+            tasks: match (kernel.root, self.plan_namespaces(kernel).user) {
+                (true, _) => value(Limit::Threads),
+                (false, true) => value(Limit::Threads) + 1,
+                (false, false) => u64::MAX,
+            },
         }
     }
 

@@ -21,7 +21,9 @@ impl Policy {
             (Layer::Namespaces, _) => self.namespaces_state(kernel),
             // What a file tree costs, only who asks for it pays.
             (Layer::Mount, Ok(())) if asked.is_none() => return None,
-            (_, Ok(())) => State::Enforced { detail: self.detail(layer, abi, kernel), lacking: lacking(layer, kernel) },
+            (_, Ok(())) => {
+                State::Enforced { detail: self.detail(layer, abi, kernel), lacking: self.lacking(layer, kernel) }
+            }
             (_, Err((why, _))) => State::Absent { why },
         };
         if asked.is_none() && matches!(state, State::Absent { .. }) {
@@ -66,15 +68,17 @@ impl Policy {
             Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
         }
     }
-}
 
-fn lacking(layer: Layer, kernel: &KernelSupport) -> Vec<String> {
-    match layer {
-        Layer::Landlock => landlock::lacking(kernel.landlock_abi).into_iter().map(str::to_owned).collect(),
-        Layer::Limits if !kernel.root => {
-            vec!["`threads`: without root a cell shares its user, and the kernel counts all tasks of a user".to_owned()]
+    fn lacking(&self, layer: Layer, kernel: &KernelSupport) -> Vec<String> {
+        match layer {
+            Layer::Landlock => landlock::lacking(kernel.landlock_abi).into_iter().map(str::to_owned).collect(),
+            Layer::Limits if !kernel.root && !self.plan_namespaces(kernel).user => vec![
+                "`threads`: without root or a user namespace a cell shares its user, and the kernel counts all tasks of \
+                 a user"
+                    .to_owned(),
+            ],
+            _ => Vec::new(),
         }
-        _ => Vec::new(),
     }
 }
 
