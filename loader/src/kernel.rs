@@ -17,6 +17,7 @@ pub(crate) fn probe(namespaces: Namespaces) -> KernelSupport {
         mdwe: lazaret_cell::probe::mdwe(),
         namespaces,
         root: is_root(),
+        cgroup: false,
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }
 }

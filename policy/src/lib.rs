@@ -25,6 +25,7 @@
 //!     mdwe: true,
 //!     root: false,
 //!     namespaces: Namespaces::NONE,
+//!     cgroup: false,
 //!     processors: 4,
 //! };
 //! let planned = policy.plan(&kernel, &Variables::default())?;
@@ -37,7 +38,7 @@
 
 mod plan;
 pub use plan::{
-    Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule,
+    Cgroup, Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule,
     RELRO_ADDRESS, RELRO_LENGTH, Seccomp,
 };
 

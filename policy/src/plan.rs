@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Resource limits, `setrlimit(2)`.
     pub limits: Limits,
+    /// Caps by control group; `None` where no group is delegated to the host.
+    pub cgroup: Option<Cgroup>,
     /// The user and group the cell becomes, when the host is root; `None` keeps the host's own. The host puts an id of each
     /// cell's own here where there are enough ids.
     pub identity: Option<Identity>,
@@ -46,6 +48,17 @@ pub struct Limits {
     /// (Linux 5.14) only the tasks in there count, the first process of a pid namespace among them; without one, and without
     /// a user of the cell's own, there is no limit: `u64::MAX`.
     pub tasks: u64,
+}
+
+/// Caps of one cell's control group, `cgroups(7)` version 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cgroup {
+    /// Bytes, `memory.max`: the policy's `limits.memory` and what the channel takes.
+    pub memory: u64,
+    /// Tasks, `pids.max`: the policy's `limits.threads` and the first process of a pid namespace.
+    pub tasks: u64,
+    /// Processor time per time, `cpu.max`, in hundredths: 100 is one processor.
+    pub cpu_percent: u32,
 }
 
 /// Namespaces by kind, `namespaces(7)`: which a host can make, or which a cell has to itself.

@@ -96,6 +96,9 @@ fn describe(policy: &Policy, kernel: &KernelSupport, filters: bool) -> String {
     let plan = &planned.plan;
     line(format!("{:?}", plan.limits));
     line(format!("{:?} mdwe={} {:?}", plan.identity, plan.mdwe, plan.channel));
+    if let Some(cgroup) = &plan.cgroup {
+        line(format!("{cgroup:?}"));
+    }
     if plan.namespaces != Namespaces::NONE {
         line(format!("{:?}", plan.namespaces));
     }
@@ -145,6 +148,7 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
                     mdwe,
                     root,
                     namespaces: Namespaces::NONE,
+                    cgroup: false,
                     processors,
                 };
                 writeln!(text, "landlock {landlock_abi} mdwe={mdwe} root={root} processors={processors}")
@@ -159,6 +163,7 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
             mdwe: true,
             root: false,
             namespaces: Namespaces::NONE,
+            cgroup: false,
             processors: 4,
         };
         writeln!(text, "no seccomp").expect("text");
@@ -172,6 +177,7 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
                 mdwe: true,
                 root,
                 namespaces,
+                cgroup: true,
                 processors: 4,
             };
             writeln!(text, "everything, root={root}").expect("text");
@@ -185,6 +191,7 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
                 mdwe: true,
                 root: false,
                 namespaces: Namespaces::NONE,
+                cgroup: false,
                 processors: 4,
             };
             writeln!(text, "filters of {}", arch.name()).expect("text");
@@ -223,6 +230,7 @@ fn a_plan_survives_its_byte_form() {
             mdwe: true,
             root: true,
             namespaces: Namespaces::NONE,
+            cgroup: false,
             processors: 2,
         };
         let plan = resolve(name).plan(&kernel, &Variables::default()).expect("plans").plan;
@@ -239,6 +247,7 @@ fn a_grant_without_a_value_for_its_variable_is_dropped_and_listed() {
         mdwe: true,
         root: false,
         namespaces: Namespaces::NONE,
+        cgroup: false,
         processors: 2,
     };
     let policy = resolve("file-reader");

@@ -1,8 +1,8 @@
 //! Layers that a host may or may not have: what the plan says, what the report says, and what is missing.
 
 use lazaret_policy::{
-    Arch, Demand, KernelSupport, Layer, LayerStatus, MissingLayer, Namespaces, Plan, Planned, Policy, Request, Source,
-    State, Variables,
+    Arch, Cgroup, Demand, KernelSupport, Layer, LayerStatus, Limit, MissingLayer, Namespaces, Plan, Planned, Policy,
+    Request, Source, State, Variables,
 };
 
 const EVERY: Namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
@@ -22,6 +22,7 @@ fn kernel() -> KernelSupport {
         mdwe: true,
         root: false,
         namespaces: Namespaces::NONE,
+        cgroup: false,
         processors: 4,
     }
 }
@@ -157,7 +158,7 @@ fn threads_are_capped_where_the_cell_is_the_only_one_that_counts() {
     let lines = "[limits]\nthreads = 4\n";
     let shared = planned(lines, &kernel());
     assert_eq!(shared.plan.limits.tasks, u64::MAX);
-    assert!(enforced(&shared, Layer::Limits).1[0].starts_with("`threads`: without root or a user namespace"));
+    assert!(enforced(&shared, Layer::Limits).1[0].starts_with("`threads`: without root, a user namespace"));
     let root = planned(lines, &KernelSupport { root: true, ..kernel() });
     assert_eq!((root.plan.limits.tasks, enforced(&root, Layer::Limits).1), (4, vec![]));
     let own = planned(lines, &KernelSupport { namespaces: EVERY, ..kernel() });
@@ -166,4 +167,36 @@ fn threads_are_capped_where_the_cell_is_the_only_one_that_counts() {
         (5, vec![]),
         "and the namespace's first process"
     );
+}
+
+#[test]
+fn a_control_group_caps_memory_tasks_and_processors_wherever_one_is_delegated() {
+    let delegated = KernelSupport { cgroup: true, ..kernel() };
+    let lines = "[limits]\nmemory = \"64 MiB\"\nmessage = \"5000 B\"\nthreads = 8\nprocessors = 2\n";
+    let capped = planned(lines, &delegated);
+    assert_eq!(capped.plan.cgroup, Some(Cgroup { memory: (64 << 20) + 2 * 8192, tasks: 9, cpu_percent: 200 }));
+    let (detail, lacking) = enforced(&capped, Layer::Cgroup);
+    assert_eq!((detail.as_str(), lacking.len()), ("65552 KiB of memory, 9 tasks, 200 % of a processor", 0));
+    assert_eq!(enforced(&capped, Layer::Limits).1, Vec::<String>::new(), "threads and processors are capped by it");
+    assert_eq!(plan(lines, &kernel()).cgroup, None);
+    let found = missing("[layers]\nrequire = [\"cgroup\"]\n", &kernel());
+    assert!(found.found.contains("memory, pids and cpu"), "{}", found.found);
+    assert!(found.help.contains("Delegate=yes") && found.help.contains("cgroup.subtree_control"), "{}", found.help);
+    assert!(plan("[layers]\nrequire = [\"cgroup\"]\n", &delegated).cgroup.is_some());
+}
+
+#[test]
+fn as_many_processors_as_threads_unless_somebody_says_fewer() {
+    let processors = |lines: &str| policy(lines).limit(Limit::Processors).value;
+    assert_eq!(processors(""), Limit::Threads.default());
+    assert_eq!(processors("[limits]\nthreads = 4\n"), 4);
+    assert_eq!(processors("[limits]\nthreads = 4096\n"), 1024);
+    assert_eq!(processors("[limits]\nthreads = 4\nprocessors = 1\n"), 1);
+    let delegated = KernelSupport { cgroup: true, ..kernel() };
+    let more = plan("[limits]\nthreads = 2\nprocessors = 8\n", &delegated).cgroup.expect("delegated");
+    assert_eq!(more.cpu_percent, 200, "two threads use two processors");
+    let root = KernelSupport { root: true, ..kernel() };
+    let fewer = planned("[limits]\nprocessors = 1\n", &root);
+    assert!(enforced(&fewer, Layer::Limits).1[0].starts_with("`processors`: "));
+    assert_eq!(enforced(&planned("", &root), Layer::Limits).1, Vec::<String>::new());
 }

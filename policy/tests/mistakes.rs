@@ -39,6 +39,7 @@ fn assert_mistake(rest: &str, code: Code, (line, column): (u32, u32), suggestion
 #[test]
 fn a_key_that_does_not_exist_shows_the_nearest_one() {
     assert_mistake("[limits]\nmemroy = \"1 GiB\"\n", Code::UnknownKey, (4, 1), Some("memory"));
+    assert_mistake("[limits]\nprocesors = 1\n", Code::UnknownKey, (4, 1), Some("processors"));
     assert_mistake("[limit]\nmemory = \"1 GiB\"\n", Code::UnknownKey, (3, 2), Some("limits"));
     assert_mistake("[elf]\nimports.denny = [\"@exec\"]\n", Code::UnknownKey, (4, 9), Some("deny"));
     assert_mistake("[files]\n  execute = [\"/usr\"]\n", Code::UnknownKey, (4, 3), None);
@@ -191,7 +192,15 @@ fn ports_have_a_protocol_and_a_number() {
 fn limits_have_units_and_can_work() {
     assert_mistake("[limits]\nmemory = \"256 MB\"\n", Code::Size, (4, 10), None);
     assert_mistake("[limits]\ncall-time = \"2 sec\"\n", Code::Duration, (4, 13), None);
-    for limit in ["threads = 0", "threads = -1", "open-files = 1", "call-time = \"0 s\"", "memory = \"1 KiB\""] {
+    for limit in [
+        "threads = 0",
+        "threads = -1",
+        "processors = 0",
+        "processors = 1025",
+        "open-files = 1",
+        "call-time = \"0 s\"",
+        "memory = \"1 KiB\"",
+    ] {
         let found = mistake(&format!("[limits]\n{limit}\n"));
         assert_eq!((found.code, found.line), (Code::Range, 4), "{limit}");
     }

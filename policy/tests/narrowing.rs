@@ -23,6 +23,7 @@ fn kernel(landlock_abi: u32) -> KernelSupport {
         mdwe: true,
         root: false,
         namespaces: Namespaces::NONE,
+        cgroup: false,
         processors: 2,
     }
 }
@@ -56,6 +57,7 @@ fn no_pair_of_shipped_policies_grants_more_than_either() {
         mdwe: true,
         root: true,
         namespaces: Namespaces::NONE,
+        cgroup: false,
         processors: 2,
     };
     let variables = Variables { bundle: Some("/b".into()), state: Some("/s".into()) };
@@ -267,16 +269,17 @@ fn trust_narrows_from_everyone_to_some() {
 #[test]
 fn the_lesser_limit_and_the_harder_answer_hold() {
     let policy = extend(
-        "[limits]\nthreads = 4\nmemory = \"64 MiB\"\n[syscalls]\non-deny = \"errno\"\n[elf]\ndirect-syscalls = \"allow\"\n",
-        "[limits]\nthreads = 8\nmemory = \"32 MiB\"\ncall-time = \"1 h\"\n[syscalls]\non-deny = \"kill\"\n[elf]\ndirect-syscalls = \"deny\"\n",
+        "[limits]\nthreads = 4\nprocessors = 2\nmemory = \"64 MiB\"\n[syscalls]\non-deny = \"errno\"\n[elf]\ndirect-syscalls = \"allow\"\n",
+        "[limits]\nthreads = 8\nprocessors = 1\nmemory = \"32 MiB\"\ncall-time = \"1 h\"\n[syscalls]\non-deny = \"kill\"\n[elf]\ndirect-syscalls = \"deny\"\n",
     );
     assert_eq!(policy.limit(Limit::Threads).value, 4);
     assert_eq!(policy.limit(Limit::Memory).value, 32 << 20);
+    assert_eq!(policy.limit(Limit::Processors).value, 1);
     assert_eq!(policy.limit(Limit::CallTime).value, Limit::CallTime.default(), "a default is a cap like any other");
     assert_eq!(policy.on_deny(), OnDeny::Kill);
     assert!(policy.elf().direct_syscalls.is_some());
     let lines: Vec<_> = warnings(&policy).into_iter().filter(|(code, _)| *code == Code::NoEffect).collect();
-    assert_eq!(lines, [(Code::NoEffect, 5), (Code::NoEffect, 7)]);
+    assert_eq!(lines, [(Code::NoEffect, 5), (Code::NoEffect, 8)]);
 }
 
 #[test]
@@ -306,6 +309,7 @@ fn what_is_required_and_absent_is_missing_and_what_is_optional_is_reported() {
         mdwe: false,
         root: false,
         namespaces: Namespaces::NONE,
+        cgroup: false,
         processors: 1,
     };
     let strict = alone("[layers]\nrequire = [\"landlock>=4\", \"seccomp\", \"mdwe\", \"apparmor\"]\n");

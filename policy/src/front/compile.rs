@@ -1,6 +1,7 @@
 //! The last step, and the only one that knows a kernel: from [`Policy`] to [`Plan`], with a report of what is enforced,
 //! or a list of what this machine lacks.
 
+mod cgroup;
 mod layers;
 mod namespaces;
 mod report;
@@ -64,6 +65,7 @@ impl Policy {
             if kernel.seccomp { self.filters[&kernel.arch].clone() } else { Seccomp { load: None, call: None } };
         let plan = Plan {
             limits: self.plan_limits(kernel),
+            cgroup: self.plan_cgroup(kernel),
             identity: kernel.root.then_some(Identity { uid: NOBODY, gid: NOBODY }),
             namespaces: self.plan_namespaces(kernel),
             mdwe: kernel.mdwe,

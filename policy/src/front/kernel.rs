@@ -42,6 +42,8 @@ pub struct KernelSupport {
     pub root: bool,
     /// Namespaces that the host can make for a cell; for an ordinary user, those inside a user namespace.
     pub namespaces: Namespaces,
+    /// A cgroup v2 that is delegated to the host, with the controllers memory, pids and cpu.
+    pub cgroup: bool,
     /// Processors the host may use; with one, spinning only delays the peer.
     pub processors: u32,
 }

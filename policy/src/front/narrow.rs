@@ -174,7 +174,8 @@ impl Effective {
         let default = |key: &str| Place::unlined(DEFAULTS, key);
         all.direct_syscalls.get_or_insert_with(|| (Direct::Deny, default("elf.direct-syscalls")));
         all.on_deny.get_or_insert_with(|| (OnDeny::Kill, default("syscalls.on-deny")));
-        for limit in Limit::ALL {
+        // How many processors is as many as threads until somebody says fewer.
+        for limit in Limit::ALL.into_iter().filter(|limit| *limit != Limit::Processors) {
             let key = format!("limits.{}", limit.name());
             all.limits.entry(limit).or_insert_with(|| (limit.default(), default(&key)));
         }

@@ -171,7 +171,18 @@ impl Policy {
     /// A cap and the line that sets it: bytes, a count, or milliseconds, as [`Limit`] says.
     #[must_use]
     pub fn limit(&self, limit: Limit) -> Placed<u64> {
-        let (value, place) = &self.effective.limits[&limit];
+        let limits = &self.effective.limits;
+        if limit == Limit::Processors {
+            let (threads, place) = &limits[&Limit::Threads];
+            let most = (*threads).min(limit.bounds().1);
+            // More processors than threads help nobody.
+            let (value, place) = limits
+                .get(&limit)
+                .filter(|(value, _)| value <= threads)
+                .map_or((most, place), |(value, place)| (*value, place));
+            return Placed::new(value, place.origin());
+        }
+        let (value, place) = &limits[&limit];
         Placed::new(*value, place.origin())
     }
 

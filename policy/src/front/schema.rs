@@ -173,6 +173,9 @@ struct LimitsText {
     message: Option<String>,
     /// Threads.
     threads: Option<u32>,
+    /// How many processors' worth of time may be used at once, 1 to 1024; as many as `threads` where no policy says so. A
+    /// control group enforces it.
+    processors: Option<u32>,
     /// Open descriptors.
     open_files: Option<u32>,
     /// Processor time over the life of the cell.

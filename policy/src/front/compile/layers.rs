@@ -1,5 +1,6 @@
 //! Layer by layer: whether a kernel has it, how it is enforced, and what to do where it is not.
 
+use super::cgroup::cgroup_missing;
 use super::namespaces::mount_missing;
 use super::report::{Demand, LayerStatus, State};
 use crate::front::document::Layer;
@@ -65,18 +66,27 @@ impl Policy {
             Layer::Limits => "set, soft and hard alike".to_owned(),
             Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
             Layer::Mount => "a file tree of its own: the granted paths and nothing else".to_owned(),
-            Layer::Apparmor | Layer::Cgroup | Layer::Namespaces => String::new(),
+            Layer::Cgroup => self.cgroup_detail(),
+            Layer::Apparmor | Layer::Namespaces => String::new(),
         }
     }
 
     fn lacking(&self, layer: Layer, kernel: &KernelSupport) -> Vec<String> {
         match layer {
             Layer::Landlock => landlock::lacking(kernel.landlock_abi).into_iter().map(str::to_owned).collect(),
-            Layer::Limits if !kernel.root && !self.plan_namespaces(kernel).user => vec![
-                "`threads`: without root or a user namespace a cell shares its user, and the kernel counts all tasks of \
-                 a user"
-                    .to_owned(),
-            ],
+            Layer::Limits => {
+                let group = kernel.cgroup;
+                let threads = kernel.root || self.plan_namespaces(kernel).user || group;
+                let text = "`threads`: without root, a user namespace or a control group a cell shares its user, and the \
+                            kernel counts all tasks of a user";
+                let mut lacking = Vec::new();
+                lacking.extend((!threads).then(|| text.to_owned()));
+                // Threads that are capped use no more processors than there are threads.
+                let processors = group || threads && !self.caps_processors();
+                let text = "`processors`: only a control group caps how much time is used at once";
+                lacking.extend((!processors).then(|| text.to_owned()));
+                lacking
+            }
             _ => Vec::new(),
         }
     }
@@ -100,7 +110,8 @@ pub(super) fn available(layer: Layer, abi: u32, kernel: &KernelSupport) -> Resul
         }
         Layer::Mdwe if !kernel.mdwe => lacks("the kernel has no PR_SET_MDWE", "use Linux 6.3 or newer"),
         Layer::Mount => mount_missing(kernel).map_or(Ok(()), Err),
-        Layer::Apparmor | Layer::Cgroup => lacks(
+        Layer::Cgroup => cgroup_missing(kernel).map_or(Ok(()), Err),
+        Layer::Apparmor => lacks(
             "this release does not enforce that layer",
             "take the layer out of `layers.require`, or list it as optional",
         ),

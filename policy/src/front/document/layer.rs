@@ -18,7 +18,7 @@ pub enum Layer {
     Mdwe,
     /// Mandatory access control by path.
     Apparmor,
-    /// Memory and tasks by control group.
+    /// Memory, tasks and processor time by control group.
     Cgroup,
     /// Processes, network, System V objects and host name of the cell's own.
     Namespaces,

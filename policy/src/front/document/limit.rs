@@ -18,6 +18,8 @@ pub enum Limit {
     Message,
     /// Threads.
     Threads,
+    /// How many processors' worth of time may be used at once.
+    Processors,
     /// Open descriptors.
     OpenFiles,
     /// Processor time over the life of the cell, in milliseconds.
@@ -41,13 +43,14 @@ const GIB: u64 = 1 << 30;
 
 impl Limit {
     /// Every limit, in the order of the documentation.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Memory,
         Self::AddressSpace,
         Self::Stack,
         Self::FileSize,
         Self::Message,
         Self::Threads,
+        Self::Processors,
         Self::OpenFiles,
         Self::CpuTime,
         Self::CallTime,
@@ -64,6 +67,7 @@ impl Limit {
             Self::FileSize => "file-size",
             Self::Message => "message",
             Self::Threads => "threads",
+            Self::Processors => "processors",
             Self::OpenFiles => "open-files",
             Self::CpuTime => "cpu-time",
             Self::CallTime => "call-time",
@@ -73,7 +77,7 @@ impl Limit {
 
     pub(crate) const fn unit(self) -> Unit {
         match self {
-            Self::Threads | Self::OpenFiles => Unit::Count,
+            Self::Threads | Self::Processors | Self::OpenFiles => Unit::Count,
             Self::CpuTime | Self::CallTime | Self::LoadTime => Unit::Milliseconds,
             Self::Memory | Self::AddressSpace | Self::Stack | Self::FileSize | Self::Message => Unit::Bytes,
         }
@@ -89,7 +93,8 @@ impl Limit {
             Self::Stack => 8 * MIB,
             Self::FileSize => 0,
             Self::Message => MIB,
-            Self::Threads => 16,
+            // Where the outermost policy states `threads`, as many.
+            Self::Threads | Self::Processors => 16,
             Self::OpenFiles => 64,
             Self::CpuTime => 600_000,
             Self::CallTime => 2_000,
@@ -108,6 +113,7 @@ impl Limit {
             // Offsets inside a region are 32 bits wide.
             Self::Message => (1 << 12, GIB),
             Self::Threads => (1, 4096),
+            Self::Processors => (1, 1024),
             Self::OpenFiles => (16, 65_536),
             // The kernel counts processor time in whole seconds.
             Self::CpuTime => (1_000, 1 << 40),
