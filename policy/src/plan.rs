@@ -140,6 +140,12 @@ pub struct Seccomp {
     pub call: Option<Filter>,
 }
 
+/// `SECCOMP_RET_DATA` of a trapped call that ends the cell as a violation.
+pub const TRAP_VIOLATION: u16 = 0;
+
+/// `SECCOMP_RET_DATA` of a trapped call that the cell's handler answers with `EPERM` and reports to the host.
+pub const TRAP_REPORT: u16 = 1;
+
 /// One classic BPF program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter(pub Vec<Instruction>);

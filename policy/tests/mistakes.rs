@@ -112,6 +112,7 @@ fn words_that_do_not_exist_show_the_nearest_one() {
     assert_mistake("[elf]\nrequire = [\"nx-stak\"]\n", Code::UnknownWord, (4, 12), Some("nx-stack"));
     assert_mistake("[elf]\ndirect-syscalls = \"dney\"\n", Code::UnknownWord, (4, 19), Some("deny"));
     assert_mistake("[syscalls]\non-deny = \"kil\"\n", Code::UnknownWord, (4, 11), Some("kill"));
+    assert_mistake("[syscalls]\non-deny = \"repot\"\n", Code::UnknownWord, (4, 11), Some("report"));
     assert_mistake("[layers]\nrequire = [\"secomp\"]\n", Code::UnknownWord, (4, 12), Some("seccomp"));
     assert_mistake("[layers]\nrequire = [\"namespace\"]\n", Code::UnknownWord, (4, 12), Some("namespaces"));
     assert_mistake("[layers]\noptional = [\"mont\"]\n", Code::UnknownWord, (4, 13), Some("mount"));
@@ -151,7 +152,28 @@ fn a_condition_that_cannot_be_read_is_placed_at_its_text() {
         assert_mistake(&rest, Code::Condition, (4, 36), suggestion);
     }
     let found = mistake("[syscalls]\nrules = [{ call = \"socket\" }]\n");
-    assert_eq!((found.code, found.message.as_str()), (Code::MissingKey, "a rule needs `when`"));
+    assert_eq!((found.code, found.message.as_str()), (Code::MissingKey, "a rule needs `when` or `answer`"));
+}
+
+#[test]
+fn a_rule_that_says_how_a_call_is_refused_says_nothing_else() {
+    let rule = |rule: &str| format!("[syscalls]\nrules = [{{ {rule} }}]\n");
+    assert_mistake(&rule("call = \"socket\", answer = \"reprot\""), Code::UnknownWord, (4, 38), Some("report"));
+    assert_mistake(&rule("call = \"sokcet\", answer = \"kill\""), Code::UnknownCall, (4, 19), Some("socket"));
+    assert_mistake(&rule("answer = \"kill\""), Code::MissingKey, (4, 10), None);
+    assert_mistake(
+        &rule("call = \"socket\", anser = \"kill\", when = \"domain == 1\""),
+        Code::UnknownKey,
+        (4, 29),
+        Some("answer"),
+    );
+    let both = "call = \"socket\", answer = \"kill\", when = \"domain == 1\"";
+    assert_mistake(&rule(both), Code::Conflict, (4, 10), None);
+    let twice = "call = \"socket\", answer = \"kill\" }, { call = \"socket\", answer = \"errno\"";
+    assert_mistake(&rule(twice), Code::DuplicateValue, (4, 48), None);
+    // It allows nothing, so it may name what no policy can allow.
+    Document::read(&source(&format!("lazaret = 1\nname = \"p\"\n{}", rule("call = \"execve\", answer = \"errno\""))))
+        .expect("reads");
 }
 
 #[test]

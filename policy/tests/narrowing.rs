@@ -283,6 +283,47 @@ fn the_lesser_limit_and_the_harder_answer_hold() {
 }
 
 #[test]
+fn the_stricter_answer_to_a_refused_call_holds() {
+    let on_deny = |answer: &str| format!("on-deny = \"{answer}\"\n");
+    let rule = |answer: &str| format!("rules = [{{ call = \"socket\", answer = \"{answer}\" }}]\n");
+    let (none, answers) = (String::new(), ["errno", "report", "kill"]);
+    let lines: Vec<(Option<usize>, Option<usize>)> = [None, Some(0), Some(1), Some(2)]
+        .into_iter()
+        .flat_map(|a| [None, Some(0), Some(1), Some(2)].map(|b| (a, b)))
+        .collect();
+    let text = |(general, own): (Option<usize>, Option<usize>)| {
+        let general = general.map_or(none.clone(), |at| on_deny(answers[at]));
+        let own = own.map_or(none.clone(), |at| rule(answers[at]));
+        format!("[syscalls]\n{general}{own}")
+    };
+    for base in &lines {
+        for child in &lines {
+            let policy = extend(&text(*base), &text(*child));
+            // What the outermost policy does not say ends the cell; what a narrower one does not say is no opinion.
+            let of_all = base.0.unwrap_or(2).max(child.0.unwrap_or(0));
+            let of_one = base.1.or(base.0).unwrap_or(2).max(child.1.or(child.0).unwrap_or(0));
+            let what = format!("{base:?} under {child:?}");
+            assert_eq!(policy.answer_to("bind").value, OnDeny::ALL[of_all], "{what}");
+            assert_eq!(policy.answer_to("socket").value, OnDeny::ALL[of_one], "{what}");
+            assert_eq!(policy.on_deny(), OnDeny::ALL[of_all], "{what}");
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_refuses_decides_nothing_about_what_is_allowed() {
+    let rule = "rules = [{ call = \"read\", answer = \"errno\" }]\n";
+    let policy = extend(&format!("[syscalls]\nallow = [\"read\", \"write\"]\n{rule}"), &format!("[syscalls]\n{rule}"));
+    assert_eq!(grants(&policy, "syscalls.allow"), ["read", "write"]);
+    let policy = extend(&format!("[syscalls]\n{rule}"), "[syscalls]\nallow = [\"read\"]\n");
+    assert_eq!(grants(&policy, "syscalls.allow"), Vec::<String>::new());
+    let text = policy.explain().to_string();
+    assert!(text.contains("read, where it is refused: errno  [base.toml:4]"), "{text}");
+    let milder = extend("[syscalls]\non-deny = \"report\"\n", &format!("[syscalls]\n{rule}"));
+    assert!(warnings(&milder).contains(&(Code::NoEffect, 5)), "an answer is not made milder by who extends");
+}
+
+#[test]
 fn only_the_outermost_policy_makes_a_core_layer_optional() {
     let policy = extend("", "[layers]\noptional = [\"landlock\", \"cgroup\"]\n");
     assert!(policy.required_layers().any(|(layer, ..)| layer == Layer::Landlock));

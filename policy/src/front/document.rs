@@ -126,7 +126,9 @@ pub(crate) struct Network {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Syscalls {
     pub(crate) allow: Option<List<Allowed>>,
+    /// Rules that allow a call; rules that say how one is refused are no opinion about what is allowed.
     pub(crate) rules: Option<List<Rule>>,
+    pub(crate) refusals: Vec<Written<Refusal>>,
     pub(crate) on_deny: Option<Written<OnDeny>>,
 }
 
@@ -151,14 +153,38 @@ pub(crate) struct Rule {
     pub(crate) when: Conjunction,
 }
 
-/// What a refused syscall does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+/// An entry of `syscalls.rules` that says how a call is refused where it is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) call: String,
+    pub(crate) answer: OnDeny,
+}
+
+/// What a refused syscall does, from the mildest to the strictest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnDeny {
-    /// The cell ends, and the host learns which call it was.
-    Kill,
     /// The call fails with `EPERM`.
     Errno,
+    /// The call fails with `EPERM`, and the host is told of it.
+    Report,
+    /// The cell ends, and the host learns which call it was.
+    Kill,
+}
+
+impl OnDeny {
+    /// Every consequence, from the mildest to the strictest.
+    pub const ALL: [Self; 3] = [Self::Errno, Self::Report, Self::Kill];
+
+    /// The word a policy writes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Errno => "errno",
+            Self::Report => "report",
+            Self::Kill => "kill",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::front::condition::Permission;
-use crate::front::document::{Direct, Layer, Limit, OnDeny};
+use crate::front::document::{Direct, Layer, Limit};
 use crate::front::groups;
 use crate::front::narrow::{Accepted, Granted, Meet, Removed};
 use crate::front::policy::Policy;
@@ -116,11 +116,11 @@ impl Policy {
             out.push(Line::new("elf.direct-syscalls", "deny", std::slice::from_ref(place)));
         }
         if let Some((on_deny, place)) = &all.on_deny {
-            let what = match on_deny {
-                OnDeny::Kill => "kill",
-                OnDeny::Errno => "errno",
-            };
-            out.push(Line::new("syscalls.on-deny", what, std::slice::from_ref(place)));
+            out.push(Line::new("syscalls.on-deny", on_deny.name(), std::slice::from_ref(place)));
+        }
+        for (call, (answer, place)) in &all.refusals {
+            let what = format!("{call}, where it is refused: {}", answer.name());
+            out.push(Line::new("syscalls.rules", what, std::slice::from_ref(place)));
         }
         for layer in Layer::ALL {
             if let Some((abi, place)) = all.required.get(&layer) {

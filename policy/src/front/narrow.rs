@@ -16,12 +16,13 @@ use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port};
 use crate::front::profiles::PREFIX;
 use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
+use crate::front::seccomp::Refusals;
 use crate::front::text::Place;
 
 use layers::{narrow_optional, require_layers};
 pub(crate) use meet::Meet;
 use trust::narrow_trust;
-use values::{narrow_direct, narrow_limits, narrow_on_deny};
+use values::{narrow_direct, narrow_limits, narrow_on_deny, narrow_refusals};
 
 /// Something that was written and is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -116,6 +117,8 @@ pub(crate) struct Effective {
     pub(crate) bind: Stated<Port>,
     pub(crate) calls: Calls,
     pub(crate) on_deny: Option<(OnDeny, Place)>,
+    /// Calls that are refused in another way than the others.
+    pub(crate) refusals: BTreeMap<String, (OnDeny, Place)>,
     pub(crate) limits: BTreeMap<Limit, (u64, Place)>,
     pub(crate) required: BTreeMap<Layer, (u32, Place)>,
     pub(crate) optional: BTreeMap<Layer, Place>,
@@ -149,6 +152,7 @@ impl Effective {
             bind: Stated::Undecided,
             calls: Calls::undecided(),
             on_deny: None,
+            refusals: BTreeMap::new(),
             limits: BTreeMap::new(),
             required: BTreeMap::new(),
             optional: BTreeMap::new(),
@@ -186,6 +190,16 @@ impl Effective {
     }
 }
 
+impl Effective {
+    /// How calls are refused.
+    pub(crate) fn refusals(&self) -> Refusals {
+        Refusals {
+            otherwise: self.on_deny.as_ref().map_or(OnDeny::Kill, |(on_deny, _)| *on_deny),
+            calls: self.refusals.iter().map(|(call, (answer, _))| (call.clone(), *answer)).collect(),
+        }
+    }
+}
+
 /// Source of what the language itself decides.
 pub(crate) const DEFAULTS: &str = "default";
 
@@ -207,6 +221,7 @@ pub(crate) fn narrow(base: Effective, layer: &Document, log: &mut Log) -> Effect
         connect: narrow_list(base.connect, layer.network.connect.as_ref(), log),
         bind: narrow_list(base.bind, layer.network.bind.as_ref(), log),
         calls: base.calls.narrow(&layer.syscalls, log),
+        refusals: narrow_refusals(base.refusals, base.on_deny.as_ref(), layer, log),
         on_deny: narrow_on_deny(base.on_deny, layer, log),
         limits: narrow_limits(base.limits, layer, log),
         required: require_layers(base.required.clone(), layer),

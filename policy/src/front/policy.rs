@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{Direct, Document, Layer, Limit, OnDeny};
 use crate::front::kernel::Arch;
-use crate::front::narrow::{Accepted, Effective, Granted, Log, Removed, narrow};
+use crate::front::narrow::{Accepted, DEFAULTS, Effective, Granted, Log, Removed, narrow};
 use crate::front::profiles::{PREFIX, builtin, builtin_names};
 use crate::front::rules::{ElfRules, Origin, Placed, TrustRules};
 use crate::front::text::{Place, Source};
@@ -192,6 +192,17 @@ impl Policy {
         self.effective.on_deny.as_ref().map_or(OnDeny::Kill, |(on_deny, _)| *on_deny)
     }
 
+    /// What one refused syscall does, and the line that says so.
+    #[must_use]
+    pub fn answer_to(&self, call: &str) -> Placed<OnDeny> {
+        let all = &self.effective;
+        let (answer, origin) = match all.refusals.get(call).or(all.on_deny.as_ref()) {
+            Some((answer, place)) => (*answer, place.origin()),
+            None => (OnDeny::Kill, Place::unlined(DEFAULTS, "syscalls.on-deny").origin()),
+        };
+        Placed::new(answer, origin)
+    }
+
     /// What is odd about the texts without being wrong.
     #[must_use]
     pub fn warnings(&self) -> &Diagnostics {
@@ -327,8 +338,8 @@ fn filters(effective: &Effective) -> Result<BTreeMap<Arch, Seccomp>, Diagnostics
         let message = format!("the rules on `{call}` combine into more than a filter can hold");
         return Err(Diagnostic::error(Code::TooManyRules, message, place).into());
     }
-    let on_deny = effective.on_deny.as_ref().map_or(OnDeny::Kill, |(on_deny, _)| *on_deny);
-    let compiled = Arch::ALL.map(|arch| Ok((arch, seccomp::compile(&effective.calls, on_deny, arch)?)));
+    let refusals = effective.refusals();
+    let compiled = Arch::ALL.map(|arch| Ok((arch, seccomp::compile(&effective.calls, &refusals, arch)?)));
     compiled.into_iter().collect::<Result<_, seccomp::TooLarge>>().map_err(|seccomp::TooLarge| {
         let whole = Place::whole("");
         let place = effective.calls.by.as_ref().unwrap_or(&whole);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{
-    Document, Elf, Files, Layers, Limit, List, Network, Rule, Syscalls, Trust, Unit, Written,
+    Document, Elf, Files, Layers, Limit, List, Network, Refusal, Rule, Syscalls, Trust, Unit, Written,
 };
 use crate::front::node::{Context, Node, Table, Value, from_json, parse};
 use crate::front::rules::Needed;
@@ -68,6 +68,12 @@ impl Document {
 struct At<'a> {
     table: &'a str,
     keys: &'a str,
+}
+
+/// One entry of `syscalls.rules`.
+enum Ruling {
+    Allow(Rule),
+    Refuse(Refusal),
 }
 
 struct Reader<'a> {
@@ -190,44 +196,80 @@ impl Reader<'_> {
         let keys = section_keys(at, "syscalls");
         let Some((table, at)) = self.section(root, at, "syscalls", &keys) else { return Syscalls::default() };
         let allow = self.list(table, at, "allow", words::allowed, ToString::to_string);
-        let rules = self.rules(table, at);
+        let (rules, refusals) = self.rules(table, at);
         let on_deny = self.word(table, at, "on-deny", words::on_deny);
         if let (Some(allow), Some(rules)) = (&allow, &rules) {
             self.found_conflicts(allow, rules);
         }
-        Syscalls { allow, rules, on_deny }
+        Syscalls { allow, rules, refusals, on_deny }
     }
 
-    fn rules(&mut self, table: &Table, at: At<'_>) -> Option<List<Rule>> {
+    /// The rules that allow, and those that say how a call is refused.
+    fn rules(&mut self, table: &Table, at: At<'_>) -> (Option<List<Rule>>, Vec<Written<Refusal>>) {
         let key = dotted(at, "rules");
-        self.items(table, at, "rules", |reader, node| {
+        let list = self.items(table, at, "rules", |reader, node| {
             let place = reader.context.place(node.span.as_ref(), &key);
             let Value::Table(entries) = &node.value else {
-                reader.wrong_kind(&node.value, "a table with `call` and `when`", &place);
+                reader.wrong_kind(&node.value, "a table with `call` and `when` or `answer`", &place);
                 return None;
             };
-            let inner = At { table: &key, keys: "syscalls.rules[]" };
-            reader.check_keys(entries, inner);
-            for name in ["call", "when"].iter().filter(|name| !entries.contains_key(**name)) {
-                let message = format!("a rule needs `{name}`");
-                reader.found.push(Diagnostic::error(Code::MissingKey, message, &place));
+            reader.rule(entries, At { table: &key, keys: "syscalls.rules[]" }, &place)
+        });
+        let Some(list) = list else { return (None, Vec::new()) };
+        self.twice(&list, |rule| match rule {
+            Ruling::Allow(rule) => format!("{} when {}", rule.call, rule.when),
+            Ruling::Refuse(refusal) => format!("{} with an answer", refusal.call),
+        });
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in &list.items {
+            let Ruling::Allow(Rule { call, .. }) = &item.value else { continue };
+            let count = counts.entry(call).or_default();
+            *count += 1;
+            if *count == MAX_RULES + 1 {
+                let message = format!("there are more than {MAX_RULES} rules on `{call}`");
+                self.found.push(Diagnostic::error(Code::TooManyRules, message, &item.place));
             }
-            let call = reader.word(entries, inner, "call", words::call)?;
-            let when = reader.word(entries, inner, "when", |text| words::condition(&call.value, text))?;
-            Some(Rule { call: call.value, when: when.value })
-        })
-        .inspect(|list| {
-            self.twice(list, |rule| format!("{} when {}", rule.call, rule.when));
-            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-            for item in &list.items {
-                let count = counts.entry(&item.value.call).or_default();
-                *count += 1;
-                if *count == MAX_RULES + 1 {
-                    let message = format!("there are more than {MAX_RULES} rules on `{}`", item.value.call);
-                    self.found.push(Diagnostic::error(Code::TooManyRules, message, &item.place));
-                }
+        }
+        let (mut allow, mut refuse) = (Vec::new(), Vec::new());
+        for Written { value, place } in list.items {
+            match value {
+                Ruling::Allow(value) => allow.push(Written { value, place }),
+                Ruling::Refuse(value) => refuse.push(Written { value, place }),
             }
-        })
+        }
+        let allow = (!allow.is_empty()).then_some(List { place: list.place, items: allow });
+        (allow, refuse)
+    }
+
+    fn rule(&mut self, entries: &Table, at: At<'_>, place: &Place) -> Option<Ruling> {
+        self.check_keys(entries, at);
+        if !entries.contains_key("call") {
+            self.found.push(Diagnostic::error(Code::MissingKey, "a rule needs `call`", place));
+        }
+        match (entries.contains_key("when"), entries.contains_key("answer")) {
+            (false, false) => {
+                let help = "`when` says for which arguments the call is allowed, `answer` how it is refused";
+                let missing = Diagnostic::error(Code::MissingKey, "a rule needs `when` or `answer`", place);
+                self.found.push(missing.help(help));
+                None
+            }
+            (true, true) => {
+                let message = "a rule has `when` or `answer`, not both";
+                let help = "write two rules: one says when the call is allowed, the other how it is refused elsewhere";
+                self.found.push(Diagnostic::error(Code::Conflict, message, place).help(help));
+                None
+            }
+            (true, false) => {
+                let call = self.word(entries, at, "call", words::call)?;
+                let when = self.word(entries, at, "when", |text| words::condition(&call.value, text))?;
+                Some(Ruling::Allow(Rule { call: call.value, when: when.value }))
+            }
+            (false, true) => {
+                let call = self.word(entries, at, "call", words::any_call);
+                let answer = self.word(entries, at, "answer", words::on_deny);
+                Some(Ruling::Refuse(Refusal { call: call?.value, answer: answer?.value }))
+            }
+        }
     }
 
     /// A call that is allowed for any arguments and for some: a filter would silently keep only one of the two.

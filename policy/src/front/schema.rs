@@ -133,7 +133,7 @@ struct NetworkText {
 struct SyscallsText {
     /// Groups (`@compute`) and syscall names.
     allow: Option<Vec<String>>,
-    /// Syscalls that are allowed for some arguments.
+    /// Syscalls that are allowed for some arguments, and syscalls that are refused in another way than `on-deny` says.
     rules: Option<Vec<RuleText>>,
     /// What a refused syscall does.
     on_deny: Option<OnDenyText>,
@@ -144,8 +144,10 @@ struct SyscallsText {
 struct RuleText {
     /// Name of the syscall.
     call: String,
-    /// Comparisons of arguments, joined by `&&`, as in `domain == AF_UNIX`.
-    when: String,
+    /// Comparisons of arguments, joined by `&&`, as in `domain == AF_UNIX`. Allows the syscall where they hold.
+    when: Option<String>,
+    /// In place of `when`: what the syscall does where it is not allowed. Allows nothing.
+    answer: Option<OnDenyText>,
 }
 
 #[derive(JsonSchema)]
@@ -155,6 +157,8 @@ enum OnDenyText {
     Kill,
     /// The call fails with `EPERM`.
     Errno,
+    /// The call fails with `EPERM`, and the host is told of it.
+    Report,
 }
 
 /// Caps: sizes as `256 MiB`, durations as `2 s`.
@@ -265,7 +269,7 @@ mod tests {
     fn every_table_of_the_language_has_its_keys() {
         assert_eq!(keys("files"), ["read", "write"]);
         assert_eq!(keys("elf.needed[]"), ["digest", "name"]);
-        assert_eq!(keys("syscalls.rules[]"), ["call", "when"]);
+        assert_eq!(keys("syscalls.rules[]"), ["answer", "call", "when"]);
         assert_eq!(keys("requests.syscalls"), ["allow"]);
         assert!(keys("elf").contains(&"direct-syscalls".to_owned()));
         assert!(keys("nowhere").is_empty());

@@ -12,9 +12,10 @@ use crate::front::condition::Permission;
 use crate::front::document::OnDeny;
 use crate::front::groups::{self, Entry};
 use crate::front::kernel::Arch;
-use crate::plan::{Filter, Seccomp};
+use crate::plan::{Filter, Seccomp, TRAP_REPORT, TRAP_VIOLATION};
 
 use program::{Question, Then, decide};
+use tree::Leaf;
 
 /// Actions of `<linux/seccomp.h>`; the lower half of the word is data.
 const ALLOW: u32 = 0x7fff_0000;
@@ -133,21 +134,44 @@ fn merge(into: &mut Calling, from: impl IntoIterator<Item = (String, Permission)
 #[derive(Debug)]
 pub(crate) struct TooLarge;
 
-/// The filters for one architecture. Calls it does not have are left out.
-pub(crate) fn compile(calls: &Calls, on_deny: OnDeny, arch: Arch) -> Result<Seccomp, TooLarge> {
-    let phases = Phases::of(calls);
-    let load = filter(&phases.load, on_deny, arch)?;
-    Ok(Seccomp { load: Some(load), call: Some(filter(&phases.call, on_deny, arch)?) })
+/// How calls are refused, in either phase.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusals {
+    pub(crate) otherwise: OnDeny,
+    pub(crate) calls: BTreeMap<String, OnDeny>,
 }
 
-fn filter(phase: &Phase, on_deny: OnDeny, arch: Arch) -> Result<Filter, TooLarge> {
-    let deny = match on_deny {
-        OnDeny::Kill => TRAP,
+impl Refusals {
+    fn action(&self, call: &str) -> u32 {
+        action(self.calls.get(call).copied().unwrap_or(self.otherwise))
+    }
+}
+
+fn action(answer: OnDeny) -> u32 {
+    match answer {
+        OnDeny::Kill => TRAP | u32::from(TRAP_VIOLATION),
+        OnDeny::Report => TRAP | u32::from(TRAP_REPORT),
         OnDeny::Errno => ERRNO | EPERM,
-    };
+    }
+}
+
+/// The filters for one architecture. Calls it does not have are left out.
+pub(crate) fn compile(calls: &Calls, refusals: &Refusals, arch: Arch) -> Result<Seccomp, TooLarge> {
+    let phases = Phases::of(calls);
+    let load = filter(&phases.load, refusals, arch)?;
+    Ok(Seccomp { load: Some(load), call: Some(filter(&phases.call, refusals, arch)?) })
+}
+
+fn filter(phase: &Phase, refusals: &Refusals, arch: Arch) -> Result<Filter, TooLarge> {
     let mut leaves = BTreeMap::new();
+    for (call, answer) in &refusals.calls {
+        if let Some(number) = syscall_number(arch, call) {
+            leaves.insert(number, Leaf::Answer(action(*answer)));
+        }
+    }
     for (call, allow) in phase.allow.iter().filter(|(_, allow)| !allow.is_never()) {
         let Some(number) = syscall_number(arch, call) else { continue };
+        let deny = refusals.action(call);
         let mut questions = vec![Question { when: allow, holds: Then::Ask, fails: Then::Answer(deny) }];
         questions.extend(phase.answers.iter().rev().filter_map(|(errno, calls)| {
             let action = ERRNO | u32::from(*errno);
@@ -155,7 +179,7 @@ fn filter(phase: &Phase, on_deny: OnDeny, arch: Arch) -> Result<Filter, TooLarge
         }));
         leaves.insert(number, decide(&questions, ALLOW, number, arch)?);
     }
-    tree::assemble(leaves, deny, arch)
+    tree::assemble(leaves, action(refusals.otherwise), arch)
 }
 
 #[cfg(test)]

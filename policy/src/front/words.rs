@@ -100,10 +100,7 @@ pub(crate) fn direct(text: &str) -> Result<Direct, Fault> {
 }
 
 pub(crate) fn on_deny(text: &str) -> Result<OnDeny, Fault> {
-    one_of(text, "consequence", [OnDeny::Kill, OnDeny::Errno], |word| match word {
-        OnDeny::Kill => "kill",
-        OnDeny::Errno => "errno",
-    })
+    one_of(text, "consequence", OnDeny::ALL, OnDeny::name)
 }
 
 fn one_of<T: Copy, const N: usize>(
@@ -224,6 +221,11 @@ pub(crate) fn call(text: &str) -> Result<String, Fault> {
     if let Some(why) = groups::never(text) {
         return Err(Fault::new(Code::ForbiddenCall, format!("no policy can allow `{text}`")).help(why));
     }
+    any_call(text)
+}
+
+/// A call that a rule refuses may be one that no policy can allow.
+pub(crate) fn any_call(text: &str) -> Result<String, Fault> {
     if known_names().contains(text) {
         return Ok(text.to_owned());
     }

@@ -32,20 +32,61 @@ pub(super) fn narrow_on_deny(
     log: &mut Log,
 ) -> Option<(OnDeny, Place)> {
     let Some(written) = &layer.syscalls.on_deny else { return base };
-    match base {
-        None => Some((written.value, written.place.clone())),
-        Some((OnDeny::Kill, by)) => {
-            if written.value == OnDeny::Errno {
-                log.without_effect("on-deny = \"errno\"", &written.place, &by);
+    let show = |on_deny: OnDeny| format!("on-deny = \"{}\"", on_deny.name());
+    Some(match base {
+        Some((base, by)) if base >= written.value => {
+            if base > written.value {
+                log.without_effect(&show(written.value), &written.place, &by);
             }
-            Some((OnDeny::Kill, by))
+            (base, by)
         }
-        Some((OnDeny::Errno, place)) if written.value == OnDeny::Kill => {
-            log.took("on-deny = \"errno\"".to_owned(), &place, &written.place);
-            Some((OnDeny::Kill, written.place.clone()))
+        Some((base, place)) => {
+            log.took(show(base), &place, &written.place);
+            (written.value, written.place.clone())
         }
-        Some(base) => Some(base),
+        None => (written.value, written.place.clone()),
+    })
+}
+
+/// Each side says how a call is refused: by a rule of its own, else by `on-deny`. The stricter answer holds.
+pub(super) fn narrow_refusals(
+    base: BTreeMap<String, (OnDeny, Place)>,
+    on_deny: Option<&(OnDeny, Place)>,
+    layer: &Document,
+    log: &mut Log,
+) -> BTreeMap<String, (OnDeny, Place)> {
+    let show = |call: &str, answer: OnDeny| format!("{call} with the answer {}", answer.name());
+    let mut out = base;
+    if let Some(general) = &layer.syscalls.on_deny {
+        for (call, (answer, place)) in &mut out {
+            let own = layer.syscalls.refusals.iter().any(|item| item.value.call == *call);
+            if !own && general.value > *answer {
+                log.took(show(call, *answer), place, &general.place);
+                (*answer, *place) = (general.value, general.place.clone());
+            }
+        }
     }
+    for item in &layer.syscalls.refusals {
+        let (call, answer) = (item.value.call.as_str(), item.value.answer);
+        let below = out.get(call).or(on_deny).cloned();
+        let holds = match below {
+            Some((below, by)) if below >= answer => {
+                if below > answer {
+                    log.without_effect(&show(call, answer), &item.place, &by);
+                }
+                (below, by)
+            }
+            Some((below, place)) => {
+                if out.contains_key(call) {
+                    log.took(show(call, below), &place, &item.place);
+                }
+                (answer, item.place.clone())
+            }
+            None => (answer, item.place.clone()),
+        };
+        out.insert(call.to_owned(), holds);
+    }
+    out
 }
 
 pub(super) fn narrow_limits(

@@ -88,6 +88,10 @@ fn profile(name: &str) -> Policy {
     Policy::resolve(&request, |_, _| Err("nothing to fetch".into())).expect("resolves")
 }
 
+fn always(otherwise: OnDeny) -> Refusals {
+    Refusals { otherwise, calls: BTreeMap::new() }
+}
+
 /// Both phases as the kernel sees them: the load filters stay when the call filters come.
 struct Cell {
     load: Vec<Filter>,
@@ -97,7 +101,7 @@ struct Cell {
 
 impl Cell {
     fn of(policy: &Policy, arch: Arch) -> Self {
-        let plan = compile(&policy.effective.calls, policy.on_deny(), arch).expect("fits");
+        let plan = compile(&policy.effective.calls, &policy.effective.refusals(), arch).expect("fits");
         let both = plan.load.iter().chain(&plan.call).cloned().collect();
         Self { load: plan.load.into_iter().collect(), both, arch }
     }
@@ -152,7 +156,7 @@ fn every_number_is_decided_as_the_policy_says_on_both_architectures() {
         let policy = profile(name);
         let phases = Phases::of(&policy.effective.calls);
         for arch in Arch::ALL {
-            let plan = compile(&policy.effective.calls, OnDeny::Kill, arch).expect("fits");
+            let plan = compile(&policy.effective.calls, &always(OnDeny::Kill), arch).expect("fits");
             for (filter, phase) in [(&plan.load, &phases.load), (&plan.call, &phases.call)] {
                 let far = (0..600).map(|number| number | 0x4000_0000).chain([u32::MAX, 1024, 0x8000_0000]);
                 for number in (0..600).chain(far) {
@@ -395,6 +399,36 @@ fn errno_answers_instead_of_ending_the_cell() {
     let cell = Cell::of(&soft, Arch::X86_64);
     assert_eq!(cell.calling("openat", &[]), ERRNO | 1);
     assert_eq!(cell.calling("clone3", &[]), ERRNO | 38);
+}
+
+#[test]
+fn a_reported_call_is_trapped_with_a_word_of_its_own() {
+    let text = "lazaret = 1\nname = \"told\"\n[syscalls]\nallow = [\"@compute\"]\non-deny = \"report\"\n";
+    for arch in Arch::ALL {
+        let cell = Cell::of(&policy(text), arch);
+        assert_eq!(cell.calling("openat", &[]), TRAP | 1);
+        assert_eq!(cell.loading("bpf", &[]), TRAP | 1);
+        assert_eq!(cell.calling("mmap", &[0, 4096, 7, 0x22]), TRAP | 1, "the arguments are not allowed");
+        assert_eq!(cell.calling("clone3", &[]), ERRNO | 38, "an answer is none of a refusal");
+        let unknown = Data { number: 0x4000_0000, arch: audit_arch(arch), arguments: [0; 6] };
+        assert_eq!(verdict(&cell.both, &unknown), TRAP | 1);
+    }
+}
+
+#[test]
+fn a_call_is_refused_as_its_own_rule_says_where_it_is_not_allowed() {
+    let text = "lazaret = 1\nname = \"own\"\n[syscalls]\nallow = [\"@compute\"]\nrules = [\
+                { call = \"socket\", when = \"domain == AF_UNIX\" }, { call = \"socket\", answer = \"errno\" }, \
+                { call = \"execve\", answer = \"report\" }, { call = \"getpid\", answer = \"errno\" }]\n";
+    for arch in Arch::ALL {
+        let cell = Cell::of(&policy(text), arch);
+        assert_eq!(cell.calling("socket", &[1, 1, 0]), ALLOW);
+        assert_eq!(cell.calling("socket", &[2, 1, 0]), ERRNO | EPERM);
+        assert_eq!(cell.loading("socket", &[2, 1, 0]), ERRNO | EPERM);
+        assert_eq!(cell.calling("execve", &[]), TRAP | 1);
+        assert_eq!(cell.calling("getpid", &[]), ALLOW, "a rule that refuses takes nothing away");
+        assert_eq!(cell.calling("ptrace", &[]), TRAP);
+    }
 }
 
 #[test]
