@@ -21,7 +21,7 @@ use crate::audit::Object;
 use crate::call::{self, Function, Lie, Signature, Value};
 use crate::confirm::{self, Phase, Unconfined};
 use crate::kernel;
-use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_death};
+use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, Violation, of_death, of_report};
 use crate::plan::NamedLibraries;
 use crate::process::{self, Process};
 use crate::zygote::Zygote;
@@ -158,6 +158,17 @@ pub struct Ready {
     bias: u64,
     /// How many functions are bound.
     bound: u32,
+    /// How many reports of the cell were looked at.
+    reported: u64,
+}
+
+/// Refused calls of a cell that lives.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Reports {
+    /// Oldest first.
+    pub list: Vec<Violation>,
+    /// How many came in between and were overwritten.
+    pub lost: u64,
 }
 
 /// A confined process with one plugin. Dropping it kills the process and leaves nothing behind.
@@ -381,7 +392,7 @@ impl Cell<Confined> {
         tracing::debug!(pid, "cell ready");
         let Self { process, zygote, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
-        let state = Ready { gone: None, bias, bound: 0 };
+        let state = Ready { gone: None, bias, bound: 0, reported: 0 };
         Ok(Cell { process, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
 
@@ -472,6 +483,18 @@ impl Cell<Ready> {
             Some(Status::TooLong) => Err(Outcome::Refused(CallRefusal::TooLong)),
             _ => Err(self.lied(Lie::Status)),
         }
+    }
+
+    /// Calls that were refused since the last look and did not end the cell: those that the policy answers with `report`.
+    /// They are the cell's claim.
+    pub fn reports(&mut self) -> Reports {
+        let (reports, count) = self.region.reports(self.state.reported);
+        let lost = count.saturating_sub(self.state.reported).saturating_sub(reports.len() as u64);
+        // Never backwards, whatever the cell writes there.
+        self.state.reported = self.state.reported.max(count);
+        let symbols = Symbols { object: &self.object, bias: Some(self.state.bias) };
+        let list = reports.iter().map(|report| of_report(report, &symbols, &self.policy)).collect();
+        Reports { list, lost }
     }
 
     /// The outcome that ended the cell, if one did.

@@ -52,7 +52,7 @@ mod verify;
 mod zygote;
 
 pub use call::{ArgumentError, Function, Lie, Output, Returned, Signature, SignatureError, Value};
-pub use cell::{Cell, CellError, Confined, Enforcement, Ready};
+pub use cell::{Cell, CellError, Confined, Enforcement, Ready, Reports};
 pub use closure::{Audit, Audited, LibraryAudit, inspect};
 pub use confirm::Unconfined;
 pub use error::{Error, ExitStatus};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use lazaret_cell::wire::FUNCTION_LIMIT;
-use lazaret_cell::{Incident, IncidentKind};
+use lazaret_cell::{Incident, IncidentKind, Report};
 use lazaret_policy::{Advice, Arch, Layer, Policy};
 use serde::Serialize;
 
@@ -53,10 +53,7 @@ impl Outcome {
     pub const fn code(&self) -> Option<&'static str> {
         match self {
             Self::Returned(_) => None,
-            Self::Violated(violation) => Some(match violation.layer {
-                Layer::Limits => "V-LIMIT",
-                _ => "V-SYSCALL",
-            }),
+            Self::Violated(violation) => Some(violation.code()),
             Self::Crashed(_) => Some("V-CRASHED"),
             Self::Exited { .. } => Some("V-EXITED"),
             Self::TimedOut { .. } => Some("V-TIMED-OUT"),
@@ -72,10 +69,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Returned(_) => f.write_str("the function returned"),
-            Self::Violated(violation) => {
-                let act = crate::audit::escape(&violation.act);
-                write!(f, "the plugin tried `{act}` and {} stopped it", violation.layer.name())
-            }
+            Self::Violated(violation) => violation.fmt(f),
             Self::Crashed(crash) => write!(f, "the plugin crashed: {}", crash.name),
             Self::Exited { status } => write!(f, "the plugin left its process with status {status}"),
             Self::TimedOut { limit } => {
@@ -118,12 +112,39 @@ pub struct Violation {
     pub act: String,
     /// The six argument registers, of which the call uses some.
     pub arguments: Vec<u64>,
+    /// The path it named, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
     /// Where in the plugin.
     pub place: Option<Place>,
     /// What the policy says of the call, and what would permit it.
     pub advice: Option<Advice>,
     /// Whether the details are the cell's claim.
     pub claim: bool,
+}
+
+impl Violation {
+    /// Stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self.layer {
+            Layer::Limits => "V-LIMIT",
+            Layer::Landlock => "V-FILE",
+            _ => "V-SYSCALL",
+        }
+    }
+}
+
+/// One sentence.
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let act = crate::audit::escape(&self.act);
+        write!(f, "the plugin tried `{act}`")?;
+        if let Some(path) = &self.path {
+            write!(f, " of `{}`", crate::audit::escape(path))?;
+        }
+        write!(f, " and {} stopped it", self.layer.name())
+    }
 }
 
 /// A fault or an abort.
@@ -245,32 +266,41 @@ impl Symbols<'_> {
         Some(Place { symbol: symbol.to_owned(), offset, exact })
     }
 
-    fn of(&self, incident: &Incident) -> Option<Place> {
-        self.at(incident.instruction, true)
-            .or_else(|| incident.callers.iter().find_map(|caller| self.at(*caller, false)))
+    fn of(&self, instruction: u64, callers: &[u64]) -> Option<Place> {
+        self.at(instruction, true).or_else(|| callers.iter().find_map(|caller| self.at(*caller, false)))
     }
 }
 
 /// Turns the kernel's word (how the process ended) and the cell's (what its handlers noted) into an outcome.
 pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Outcome {
     let noted = |kind| incident.as_ref().filter(|incident| incident.kind == kind);
-    match exit {
-        Exit::Signal(libc_signal::SYS) => refused_call(noted(IncidentKind::Syscall), symbols, policy),
-        Exit::Signal(libc_signal::XFSZ) => Outcome::Violated(Box::new(Violation {
+    let signal = match exit {
+        Exit::Signal(libc_signal::SYS) => return refused_call(noted(IncidentKind::Syscall), symbols, policy),
+        // The kernel's word, where the cell is not the first process of a pid namespace.
+        Exit::Signal(signal) => signal,
+        // Else a handler of the cell's takes the signal and leaves as a shell would say it; its note says so too.
+        Exit::Status(status) => {
+            let kinds = [IncidentKind::Abort, IncidentKind::Limit];
+            match kinds.into_iter().find_map(noted).filter(|incident| incident.signal + 128 == status) {
+                Some(incident) => incident.signal,
+                None => return Outcome::Exited { status },
+            }
+        }
+    };
+    match signal {
+        libc_signal::XCPU => Outcome::TimedOut { limit: TimeLimit::Processor },
+        libc_signal::XFSZ => Outcome::Violated(Box::new(Violation {
             layer: Layer::Limits,
             act: "write".into(),
             arguments: Vec::new(),
-            place: None,
+            path: None,
+            place: noted(IncidentKind::Limit).and_then(|incident| symbols.of(incident.instruction, &incident.callers)),
             advice: None,
-            claim: false,
+            claim: matches!(exit, Exit::Status(_)),
         })),
-        Exit::Signal(libc_signal::XCPU) => Outcome::TimedOut { limit: TimeLimit::Processor },
+        libc_signal::ABRT => crashed(signal, noted(IncidentKind::Abort), symbols),
         // Whatever was noted, only SIGSYS says that a call was refused.
-        Exit::Signal(signal) => crashed(signal, noted(IncidentKind::Fault), symbols),
-        Exit::Status(status) => match noted(IncidentKind::Abort) {
-            Some(incident) if status == 128 + libc_signal::ABRT => crashed(libc_signal::ABRT, Some(incident), symbols),
-            _ => Outcome::Exited { status },
-        },
+        signal => crashed(signal, noted(IncidentKind::Fault), symbols),
     }
 }
 
@@ -279,7 +309,7 @@ fn crashed(signal: i32, incident: Option<&Incident>, symbols: &Symbols<'_>) -> O
     let crash = Crash {
         signal,
         name: libc_signal::name(signal).to_owned(),
-        place: incident.and_then(|incident| symbols.of(incident)),
+        place: incident.and_then(|incident| symbols.of(incident.instruction, &incident.callers)),
         address: fault.map(|incident| incident.address),
         claim: incident.is_some(),
     };
@@ -295,19 +325,37 @@ fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Pol
         layer: Layer::Seccomp,
         act: "?".into(),
         arguments: Vec::new(),
+        path: None,
         place: None,
         advice: None,
         claim: false,
     };
     if let Some(incident) = incident {
-        violation.act = lazaret_policy::syscall_name(Arch::NATIVE, incident.syscall)
-            .map_or_else(|| format!("system call {}", incident.syscall), str::to_owned);
+        violation.act = name_of_call(incident.syscall);
         violation.arguments = incident.arguments.to_vec();
-        violation.place = symbols.of(incident);
+        violation.place = symbols.of(incident.instruction, &incident.callers);
         violation.advice = Some(policy.syscall_advice(incident.syscall, Arch::NATIVE, Some(&incident.arguments)));
         violation.claim = true;
     }
     Outcome::Violated(Box::new(violation))
+}
+
+/// Turns what a living cell reported into a violation: a call that was refused with an error, after which the plugin went on.
+pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy) -> Violation {
+    Violation {
+        layer: Layer::Seccomp,
+        act: name_of_call(report.syscall),
+        arguments: report.arguments.to_vec(),
+        path: report.path.as_ref().map(|path| String::from_utf8_lossy(path).into_owned()),
+        place: symbols.of(report.instruction, &report.callers),
+        advice: Some(policy.syscall_advice(report.syscall, Arch::NATIVE, Some(&report.arguments))),
+        claim: true,
+    }
+}
+
+fn name_of_call(number: u32) -> String {
+    lazaret_policy::syscall_name(Arch::NATIVE, number)
+        .map_or_else(|| format!("system call {number}"), str::to_owned)
 }
 
 /// Signal numbers, the same on both architectures (signal(7)).

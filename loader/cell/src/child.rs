@@ -4,6 +4,7 @@ use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
+use lazaret_policy::Identity;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 
 use crate::confine::{self, NotConfined};
@@ -11,9 +12,9 @@ use crate::region::{CellRegion, Descriptors};
 use crate::wire::{self, Answer, Failure, Start, Status, Step};
 use crate::{hook, incident, map, namespaces, serve};
 
-/// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host.
-pub(crate) fn main(control: OwnedFd, host: &OwnedFd) -> ! {
-    let Err(failure) = alone(control, host);
+/// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host, `outside` the host's user.
+pub(crate) fn main(control: OwnedFd, host: &OwnedFd, outside: Identity) -> ! {
+    let Err(failure) = alone(control, host, outside);
     // The host may be gone, or may have stopped listening; either way the process ends here.
     drop(say(rustix::stdio::stdin(), Answer::Failed(failure)));
     incident::end(1)
@@ -22,7 +23,7 @@ pub(crate) fn main(control: OwnedFd, host: &OwnedFd) -> ! {
 pub(crate) enum Never {}
 
 /// Keeps of the zygote's descriptors the two standard ones, the control socket as standard input, and the host's.
-fn alone(control: OwnedFd, host: &OwnedFd) -> Result<Never, Failure> {
+fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, Failure> {
     at(Step::Descriptors, rustix::stdio::dup2_stdin(&control))?;
     drop(control);
     // The zygote's first descriptor after the standard ones; all later ones are other cells'.
@@ -33,11 +34,11 @@ fn alone(control: OwnedFd, host: &OwnedFd) -> Result<Never, Failure> {
     at(Step::Descriptors, confine::close_others(HOST as u32 + 1))?;
     // SAFETY: open, as the zygote's, which gave this process a copy that nothing else in it will close.
     let host = unsafe { OwnedFd::from_raw_fd(HOST) };
-    live(rustix::stdio::stdin(), host)
+    live(rustix::stdio::stdin(), host, outside)
 }
 
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
-fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
+fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Never, Failure> {
     let (start, descriptors) = begin(control)?;
     let plan = start.plan;
     let mut descriptors = descriptors.into_iter();
@@ -53,7 +54,7 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd) -> Result<Never, Failure> {
     let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
     drop(halves);
     if plan.namespaces.mount {
-        at(Step::Tree, namespaces::own_tree(rules, &paths))?;
+        at(Step::Tree, namespaces::own_tree(rules, &paths, plan.namespaces.user.then_some(outside)))?;
     }
 
     at(Step::Limits, confine::limits(&plan.limits))?;

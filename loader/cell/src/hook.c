@@ -30,7 +30,7 @@ struct control {
 	uint64_t relro_address;   /* in the image */
 	uint64_t relro_size;
 	uint64_t page_size;
-	char name[64];            /* as the dynamic loader knows the plugin */
+	char name[256];           /* as the dynamic loader knows the plugin */
 };
 
 /* Words of the filter that stand for what is only known now: RELRO_ADDRESS and RELRO_LENGTH of the plan. */

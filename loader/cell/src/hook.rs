@@ -31,6 +31,9 @@ const IDLE: u32 = 0;
 const ARMED: u32 = 1;
 const DONE: u32 = 2;
 
+/// Bytes of a path, with the zero at its end. A path has a character more for each object that was mapped before.
+const NAME: usize = 256;
+
 #[repr(C)]
 struct Control {
     magic: u32,
@@ -40,7 +43,7 @@ struct Control {
     filter: *mut libc::sock_filter,
     relro: [u64; 2],
     page_size: u64,
-    name: [u8; 64],
+    name: [u8; NAME],
 }
 
 /// The module as a sealed file, for whoever starts the program.
@@ -68,8 +71,8 @@ pub(crate) fn is_present() -> bool {
 /// an object under the name `path`.
 pub(crate) fn arm(filter: &Filter, relro: Relro, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
     let program = confine::program(filter);
-    let mut name = [0; 64];
-    name.get_mut(..path.len()).filter(|_| path.len() < 64).ok_or(NotConfined(0))?.copy_from_slice(path.as_bytes());
+    let mut name = [0; NAME];
+    name.get_mut(..path.len()).filter(|_| path.len() < NAME).ok_or(NotConfined(0))?.copy_from_slice(path.as_bytes());
     let control = Control {
         magic: MAGIC,
         state: AtomicU32::new(IDLE),

@@ -13,9 +13,11 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
+use lazaret_policy::TRAP_REPORT;
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
 use crate::probes;
+use crate::report::{self, Refusal, Refused};
 use crate::shared::Mapping;
 
 /// Which note.
@@ -27,6 +29,8 @@ pub enum IncidentKind {
     Fault,
     /// `abort(3)`.
     Abort,
+    /// A resource limit: `SIGXCPU`, `SIGXFSZ`.
+    Limit,
 }
 
 /// What the handlers noted. Addresses are the cell's; [`Incident::callers`] are words of its stack that point into the
@@ -68,7 +72,6 @@ mod place {
     pub(super) const ADDRESS: usize = 12;
     pub(super) const EXHAUSTED: usize = 13;
     pub(super) const CALLERS: usize = 14;
-    pub(super) const END: usize = CALLERS + super::CALLERS;
 }
 
 const WRITING: u64 = 1;
@@ -84,6 +87,7 @@ pub(crate) fn read(replies: &Mapping) -> Option<Incident> {
         0 => IncidentKind::Syscall,
         1 => IncidentKind::Fault,
         2 => IncidentKind::Abort,
+        3 => IncidentKind::Limit,
         _ => return None,
     };
     let mut arguments = [0; 6];
@@ -112,6 +116,9 @@ static CODE_START: AtomicUsize = AtomicUsize::new(0);
 
 static CODE_END: AtomicUsize = AtomicUsize::new(0);
 
+/// Above the stack of every call into the plugin, for the first thread.
+static STACK_TOP: AtomicUsize = AtomicUsize::new(0);
+
 /// Tells the handlers where the plugin's code lies, so that they can pick probable callers off the stack.
 pub(crate) fn plugin_code(start: usize, end: usize) {
     CODE_START.store(start, Ordering::Relaxed);
@@ -123,9 +130,10 @@ const STACK: usize = 32 * 1024;
 
 /// Installs the handlers. `replies` must never be unmapped afterwards, hence `'static`.
 pub(crate) fn install(replies: &'static Mapping) -> io::Result<()> {
-    let note = replies.at(0, place::END * size_of::<u64>()).ok_or(io::ErrorKind::InvalidInput)?;
+    let note = replies.at(0, report::END).ok_or(io::ErrorKind::InvalidInput)?;
     NOTE.store(note.as_ptr().cast(), Ordering::Release);
     OWN.store(std::process::id(), Ordering::Relaxed);
+    STACK_TOP.store((&raw const note).addr(), Ordering::Relaxed);
 
     static ALTERNATE: OnceLock<Box<[u8]>> = OnceLock::new();
     let stack = ALTERNATE.get_or_init(|| vec![0; STACK].into_boxed_slice());
@@ -134,6 +142,10 @@ pub(crate) fn install(replies: &'static Mapping) -> io::Result<()> {
     cvt(unsafe { libc::sigaltstack(&raw const stack, ptr::null_mut()) })?;
 
     on(libc::SIGSYS, denied, 0)?;
+    // The first process of a pid namespace is not ended by a signal that it leaves to its default (pid_namespaces(7)).
+    for signal in [libc::SIGXCPU, libc::SIGXFSZ] {
+        on(signal, limited, 0)?;
+    }
     for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGTRAP] {
         // RESETHAND: after the note the instruction runs again and the default action ends the process.
         on(signal, faulted, libc::SA_RESETHAND)?;
@@ -185,6 +197,12 @@ extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
         Registers::answer(context, -libc::EACCES);
         return;
     }
+    // The filter's word, which comes with the signal: `SECCOMP_RET_DATA` (seccomp(2)).
+    if info.errno == c_int::from(TRAP_REPORT) {
+        tell(Refused::Filter, info.syscall as u32, &registers, ptr::null());
+        Registers::answer(context, -libc::EPERM);
+        return;
+    }
     let [target, _, sent, ..] = registers.arguments;
     let abort = i64::from(info.syscall) == libc::SYS_tgkill
         && target == u64::from(OWN.load(Ordering::Relaxed))
@@ -210,6 +228,30 @@ extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     end(128 + signal);
 }
 
+/// Tells the host of a call that was refused and did not end the cell.
+fn tell(refused: Refused, syscall: u32, registers: &Registers, path: *const libc::c_char) {
+    let mut found = [0; 2];
+    let mut count = 0;
+    callers(registers, &mut |value| {
+        if let Some(place) = found.get_mut(count) {
+            *place = value;
+            count += 1;
+        }
+        count < found.len()
+    });
+    let refusal = Refusal {
+        refused,
+        syscall,
+        arguments: &registers.arguments,
+        instruction: registers.instruction,
+        callers: found,
+        path,
+    };
+    // SAFETY: `install` stored the address of the replies half, which is never unmapped; the path is what the plugin gave
+    // the kernel, which just read it.
+    unsafe { report::write(NOTE.load(Ordering::Acquire), &refusal) };
+}
+
 extern "C" fn faulted(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: with SA_SIGINFO the kernel passes the `siginfo_t` of the fault.
     let info = unsafe { &*info };
@@ -218,6 +260,14 @@ extern "C" fn faulted(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
     // SAFETY: these signals carry an address (sigaction(2)).
     let address = unsafe { info.si_addr() } as u64;
     note(IncidentKind::Fault, signal, &registers, |set| set(place::ADDRESS, address));
+}
+
+extern "C" fn limited(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {
+    // SAFETY: with SA_SIGINFO the third argument is the interrupted `ucontext_t`.
+    let registers = Registers::of(unsafe { &*context.cast::<ucontext_t>() });
+    note(IncidentKind::Limit, signal, &registers, |_| {});
+    // The exit status is the shell's for a process that died of the signal.
+    end(128 + signal);
 }
 
 /// Writes the note, unless one is there: the first incident is the cause.
@@ -241,7 +291,12 @@ fn note(kind: IncidentKind, signal: c_int, registers: &Registers, more: impl FnO
     state.store(COMPLETE, Ordering::Release);
     // From here on a fault in the handler costs only the details below.
     set(place::EXHAUSTED, u64::from(exhausted()));
-    callers(registers, &set);
+    let mut found = 0;
+    callers(registers, &mut |value| {
+        set(place::CALLERS + found, value);
+        found += 1;
+        found < CALLERS
+    });
 }
 
 /// Whether the process is at its memory limit: a small mapping is refused.
@@ -259,24 +314,28 @@ fn exhausted() -> bool {
     false
 }
 
-/// Notes the words between the stack pointer and the end of its page that point into the plugin's code. Not further: the
-/// next page may not be mapped, and the stack pointer is the plugin's to choose.
-fn callers(registers: &Registers, set: &dyn Fn(usize, u64)) {
+/// Gives `take` the words above the stack pointer that point into the plugin's code, until it has enough. On the stack of the
+/// first thread that is the next 512; elsewhere no further than the page goes: the next one may not be mapped, and the stack
+/// pointer is the plugin's to choose.
+fn callers(registers: &Registers, take: &mut dyn FnMut(u64) -> bool) {
     const PAGE: usize = 4096;
+    const NEAR: usize = 256 * 1024;
     let code = CODE_START.load(Ordering::Relaxed) as u64..CODE_END.load(Ordering::Relaxed) as u64;
     let mut word = registers.stack as usize & !(size_of::<u64>() - 1);
-    let end = (word | (PAGE - 1)).wrapping_add(1);
-    let mut found = 0;
+    let top = STACK_TOP.load(Ordering::Relaxed);
+    let end = match top.checked_sub(word) {
+        Some(depth) if depth < NEAR => word + depth.min(PAGE),
+        _ => (word | (PAGE - 1)).wrapping_add(1),
+    } & !(size_of::<u64>() - 1);
     if code.contains(&registers.instruction) {
         return;
     }
-    while word != end && found < CALLERS {
-        // SAFETY: aligned and on the page of the stack pointer. Where that page is not mapped this faults, and the
-        // kernel ends the process, which is about to end.
+    while word != end {
+        // SAFETY: aligned, and on the page of the stack pointer or between it and a frame that is still there. Where that is
+        // not mapped this faults, and the kernel ends the process, whose stack pointer does not point to its stack.
         let value = unsafe { ptr::read_volatile(word as *const u64) };
-        if code.contains(&value) {
-            set(place::CALLERS + found, value);
-            found += 1;
+        if code.contains(&value) && !take(value) {
+            return;
         }
         word = word.wrapping_add(size_of::<u64>());
     }

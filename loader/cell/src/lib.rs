@@ -15,6 +15,7 @@ mod namespaces;
 pub mod probe;
 mod probes;
 pub mod region;
+mod report;
 pub mod sealed;
 mod serve;
 mod shared;
@@ -22,3 +23,4 @@ pub mod wire;
 pub mod zygote;
 
 pub use incident::{Incident, IncidentKind};
+pub use report::{REPORTS, Refused, Report};

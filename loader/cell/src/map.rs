@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use lazaret_policy::Filter;
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
@@ -61,8 +62,11 @@ fn open(path: &str) -> Result<Library, NotMapped> {
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map_err(|error| NotMapped(error.to_string()))
 }
 
+/// A path that was never used before: numbers of descriptors come again, and the dynamic loader takes a path that it knows for
+/// the object that it opened there.
 fn path_of(fd: BorrowedFd<'_>) -> String {
-    format!("/proc/self/fd/{}", fd.as_raw_fd())
+    static PATHS: AtomicUsize = AtomicUsize::new(1);
+    format!("/proc/self/fd{}{}", "/".repeat(PATHS.fetch_add(1, Ordering::Relaxed)), fd.as_raw_fd())
 }
 
 fn place_of(path: &str) -> Place {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use lazaret_policy::{Namespaces, PathRule};
+use lazaret_policy::{Identity, Namespaces, PathRule};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::mount::{
@@ -23,23 +23,28 @@ use crate::wire::Network;
 ///
 /// What cannot be had is not an error here: the host knows what its policies require.
 pub(crate) fn enter(network: Network) -> Result<Namespaces, NotConfined> {
-    let none = Namespaces { user: false, pid: false, mount: false, net: false, ipc: false, uts: false };
     let (uid, gid) = (rustix::process::geteuid(), rustix::process::getegid());
     let user = !uid.is_root();
     if user {
         if unshare(UnshareFlags::NEWUSER).is_err() {
-            return Ok(none);
+            return Ok(Namespaces::NONE);
         }
-        // Mapped as it is, so that a cell can have a user namespace of its own beneath; user_namespaces(7).
-        fs::write("/proc/self/setgroups", "deny")?;
-        fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
-        fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+        // So that a cell can have a user namespace of its own beneath.
+        map_identity(Identity { uid: uid.as_raw(), gid: gid.as_raw() })?;
     }
     let uts = unshare(UnshareFlags::NEWUTS).is_ok();
     // All of them need the same capability, which this just tried.
     let may = |name: &str| uts && exists(name);
     let net = network == Network::Own && unshare(UnshareFlags::NEWNET).is_ok();
     Ok(Namespaces { user, pid: may("pid"), mount: may("mnt"), net, ipc: may("ipc"), uts })
+}
+
+/// Gives the user and group of this process the numbers that they have outside (user_namespaces(7)); nobody else has one.
+fn map_identity(Identity { uid, gid }: Identity) -> Result<(), NotConfined> {
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/uid_map", format!("{uid} {uid} 1"))?;
+    fs::write("/proc/self/gid_map", format!("{gid} {gid} 1"))?;
+    Ok(())
 }
 
 fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
@@ -57,8 +62,20 @@ fn exists(name: &str) -> bool {
 const PLACES: [&str; 3] = ["/tmp", "/run", "/mnt"];
 
 /// Replaces the file tree of this mount namespace by one that has the granted paths, where they were, and `/proc` with this
-/// pid namespace in it. `opened` are the rules' paths, opened (`O_PATH`) before.
-pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd]) -> Result<(), NotConfined> {
+/// pid namespace in it. `opened` are the rules' paths, opened (`O_PATH`) before; `outside` is who the host is, where this
+/// process is in a user namespace of its own.
+pub(crate) fn own_tree(
+    rules: &[PathRule],
+    opened: &[OwnedFd],
+    outside: Option<Identity>,
+) -> Result<(), NotConfined> {
+    if let Some(outside) = outside {
+        // A file system that is mounted here takes no files of a user who has no number here. The maps can only be written
+        // while the process is dumpable: what is in /proc is root's otherwise.
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::Dumpable)?;
+        map_identity(outside)?;
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
+    }
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
     let place = PLACES.into_iter().find(|place| Path::new(place).is_dir()).ok_or(NotConfined(libc::ENOENT))?;

@@ -232,6 +232,16 @@ impl HostRegion {
     }
 }
 
+/// Reports of a cell that lives.
+impl HostRegion {
+    /// What the cell's handler reported after the first `seen` reports, oldest first, and how many there are by now. The cell
+    /// writes both; at most [`REPORTS`](crate::REPORTS) are kept.
+    #[must_use]
+    pub fn reports(&self, seen: u64) -> (Vec<crate::Report>, u64) {
+        crate::report::read(&self.replies.mapping, seen)
+    }
+}
+
 fn allocate(name: &str, size: usize) -> io::Result<OwnedFd> {
     let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
     fallocate(&fd, FallocateFlags::empty(), 0, size as u64)?;

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::process::ExitCode;
 
-use lazaret_policy::Namespaces;
+use lazaret_policy::{Identity, Namespaces};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketType};
 use rustix::thread::UnshareFlags;
 
@@ -45,6 +45,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     let host = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0))?;
     // Never dropped: a plugin's exception that nobody catches would drop it while the filters forbid that.
     let host: &'static OwnedFd = Box::leak(Box::new(host));
+    let own = Identity { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
     let namespaces = at(Step::Namespaces, namespaces::enter(network))?;
     at(Step::Bounding, confine::bounding())?;
     at(Step::ParentDeath, confine::parent_death(host))?;
@@ -60,7 +61,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
                 at(Step::Receive, say(socket, Word::Library { mapped }, None))?;
             }
             Order::Cell(namespaces) => match fork(namespaces) {
-                Ok(Fork::Cell) => child::main(descriptor, host),
+                Ok(Fork::Cell) => child::main(descriptor, host, own),
                 Ok(Fork::Zygote(cell)) => at(Step::Receive, say(socket, Word::Born, Some(&cell)))?,
                 Err(error) => {
                     let failed = failure(Step::Fork, error.raw_os_error().unwrap_or(0));

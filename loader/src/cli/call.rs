@@ -30,6 +30,7 @@ struct Answer<'a> {
     schema: u32,
     #[serde(flatten)]
     ended: show::Ended<'a>,
+    reports: &'a crate::Reports,
     enforcement: &'a crate::Enforcement,
     acceptance: &'a crate::trust::Acceptance,
 }
@@ -55,6 +56,7 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
                 Ok(function) => loaded.cell.call(&function, &values),
                 Err(outcome) => outcome,
             };
+            let reports = loaded.cell.reports();
             if let (true, Outcome::Refused(refusal)) = (words.json, &outcome) {
                 let hint = refusal.hint();
                 show::mistake(refusal.code(), &refusal.to_string(), hint.as_deref(), words.json, out)?;
@@ -62,11 +64,13 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
                 let answer = Answer {
                     schema: show::SCHEMA,
                     ended: show::Ended::of(&outcome),
+                    reports: &reports,
                     enforcement: loaded.cell.enforcement(),
                     acceptance: loaded.acceptance(),
                 };
                 show::json(&answer, out)?;
             } else {
+                show::reports(&reports)?;
                 show::outcome(&outcome, out)?;
             }
             Ok(show::status_of(&outcome))

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::audit::escape;
 use crate::call::{Output, SignatureError, Value};
-use crate::cell::{CellError, Enforcement};
+use crate::cell::{CellError, Enforcement, Reports};
 use crate::error::{Error, ExitStatus};
 use crate::outcome::{CallRefusal, Crash, Outcome, TimeLimit, Violation};
 use crate::trust::Acceptance;
@@ -257,6 +257,18 @@ pub(super) fn outcome(outcome: &Outcome, out: &mut impl Write) -> io::Result<()>
             details(ended)
         }
     }
+}
+
+/// Refused calls after which the plugin went on.
+pub(super) fn reports(reports: &Reports) -> io::Result<()> {
+    for report in &reports.list {
+        headline("report", report.code(), &report.to_string())?;
+        violation(report)?;
+    }
+    if reports.lost > 0 {
+        note(&format!("{} more were refused before these; only the newest are kept", reports.lost))?;
+    }
+    Ok(())
 }
 
 /// What is known of an end, and what to do about it.
