@@ -9,5 +9,6 @@ mod hostile;
 mod layers;
 mod real_libraries;
 mod structure;
+mod supervise;
 mod support;
 mod trust;

@@ -4,8 +4,8 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Weak};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
@@ -19,6 +19,7 @@ use thiserror::Error;
 
 use crate::audit::Object;
 use crate::call::{self, Function, Lie, Signature, Value};
+use crate::cgroup::{Delegated, Leaf};
 use crate::confirm::{self, Phase, Unconfined};
 use crate::kernel;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, Violation, of_death, of_report};
@@ -58,6 +59,9 @@ pub enum CellError {
         /// Which of several, as a path of the policy.
         subject: Option<String>,
     },
+    /// The control group of the cell could not be made.
+    #[error("the control group of the cell could not be made")]
+    Group(#[source] io::Error),
     /// The kernel's view of the cell does not match the plan.
     #[error("the cell is not confined as planned")]
     Unconfined(#[source] Unconfined),
@@ -90,6 +94,7 @@ impl CellError {
             Self::Channel(_) => "E-CELL-CHANNEL",
             Self::PlanTooLarge { .. } => "E-CELL-PLAN",
             Self::Step { .. } => "E-CELL-STEP",
+            Self::Group(_) => "E-CELL-GROUP",
             Self::Unconfined(_) => "E-CELL-UNCONFINED",
             Self::NotMapped { .. } => "E-CELL-NOT-MAPPED",
             Self::Died(_) => "E-CELL-DIED",
@@ -175,6 +180,8 @@ pub struct Reports {
 #[derive(Debug)]
 pub struct Cell<State> {
     process: Process,
+    /// Removed after the process.
+    group: Option<Leaf>,
     /// Where it was forked; replaced if this cell ends badly.
     zygote: Weak<Zygote>,
     region: HostRegion,
@@ -263,7 +270,8 @@ impl<State> Cell<State> {
         match end {
             End::Died(exit) => {
                 let symbols = Symbols { object: &self.object, bias };
-                of_death(exit, self.region.incident(), &symbols, &self.policy)
+                let starved = self.group.as_ref().is_some_and(Leaf::ran_out_of_memory);
+                of_death(exit, starved, self.region.incident(), &symbols, &self.policy)
             }
             End::TimedOut => {
                 self.process.kill();
@@ -288,7 +296,12 @@ impl<State> Cell<State> {
 
 impl Cell<Confined> {
     /// Forks a cell and waits until it says that it is confined.
-    pub(crate) fn spawn(mut load: Load, libraries: NamedLibraries, zygote: &Arc<Zygote>) -> Result<Self, CellError> {
+    pub(crate) fn spawn(
+        mut load: Load,
+        libraries: NamedLibraries,
+        zygote: &Arc<Zygote>,
+        groups: Option<&Delegated>,
+    ) -> Result<Self, CellError> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
@@ -307,10 +320,16 @@ impl Cell<Confined> {
         let (control, theirs) = process::pair().map_err(CellError::Channel)?;
         send(&control, &start, &load, &libraries, &descriptors)?;
         drop(descriptors);
+        let caps = load.plan.cgroup.as_ref().zip(groups);
+        let group = caps.map(|(caps, groups)| groups.leaf(caps)).transpose().map_err(CellError::Group)?;
         let process = zygote.fork(load.plan.namespaces, theirs)?;
+        if let Some(group) = &group {
+            group.adopt(process.pid()).map_err(CellError::Group)?;
+        }
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let cell = Self {
             process,
+            group,
             zygote: Arc::downgrade(zygote),
             region,
             sequence: first,
@@ -375,9 +394,10 @@ impl Cell<Confined> {
     pub(crate) fn confirm(mut self) -> Result<Cell<Ready>, CellError> {
         let pid = self.pid();
         let look = |phase, cell: &Self| {
-            confirm::confirm(pid, &cell.plan, phase, cell.state.inherited_filters).map_err(CellError::Unconfined)
+            confirm::confirm(pid, &cell.plan, phase, cell.state.inherited_filters)?;
+            cell.group.as_ref().map_or(Ok(()), |group| confirm::in_group(pid, group))
         };
-        look(Phase::Load, &self)?;
+        look(Phase::Load, &self).map_err(CellError::Unconfined)?;
         let channel = |errno: rustix::io::Errno| CellError::Channel(errno.into());
         rustix::net::send(&self.state.control, &[1], SendFlags::NOSIGNAL).map_err(channel)?;
         let left = self.state.deadline.saturating_duration_since(Instant::now());
@@ -388,12 +408,25 @@ impl Cell<Confined> {
             _ => Err(Lie::Status),
         };
         let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
-        look(Phase::Call, &self)?;
+        look(Phase::Call, &self).map_err(CellError::Unconfined)?;
         tracing::debug!(pid, "cell ready");
-        let Self { process, zygote, region, sequence, spin: _, number, object, plan, policy, enforcement, state: _ } = self;
+        let Self {
+            process,
+            group,
+            zygote,
+            region,
+            sequence,
+            spin: _,
+            number,
+            object,
+            plan,
+            policy,
+            enforcement,
+            state: _,
+        } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
         let state = Ready { gone: None, bias, bound: 0, reported: 0 };
-        Ok(Cell { process, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
+        Ok(Cell { process, group, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
 
     fn bias(&self, head: ReplyHead) -> Result<u64, Lie> {

@@ -8,6 +8,8 @@ use std::io;
 use lazaret_policy::Plan;
 use serde::Serialize;
 
+use crate::cgroup::Leaf;
+
 /// Something that the kernel says differently from the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unconfined {
@@ -75,6 +77,14 @@ fn first_of_its_namespace(status: &str, pid: u32) -> Result<(), Unconfined> {
         return Ok(());
     }
     Err(Unconfined { field: "NSpid".into(), wanted, found: found.to_owned() })
+}
+
+/// The cell is in its control group.
+pub(crate) fn in_group(pid: u32, group: &Leaf) -> Result<(), Unconfined> {
+    if group.holds(pid) {
+        return Ok(());
+    }
+    Err(Unconfined { field: "cgroup".into(), wanted: "the cell's own group".into(), found: "another".into() })
 }
 
 /// Whether a thread ended between listing and looking (`ENOENT`, `ESRCH`).

@@ -108,7 +108,9 @@ impl Error {
                 CellError::NotMapped { .. } => ExitStatus::Refused,
                 CellError::PlanTooLarge { .. } => ExitStatus::Refused,
                 CellError::Step { subject: Some(_), .. } => ExitStatus::Refused,
-                CellError::Step { .. } | CellError::Start { .. } | CellError::Channel(_) => ExitStatus::Machine,
+                CellError::Step { .. } | CellError::Start { .. } | CellError::Group(_) | CellError::Channel(_) => {
+                    ExitStatus::Machine
+                }
                 CellError::Unconfined(_) => ExitStatus::Machine,
             },
         }

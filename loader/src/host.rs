@@ -9,6 +9,7 @@ use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Policy};
 
 use crate::cell::{Cell, CellError, Ready};
+use crate::cgroup::Delegated;
 use crate::error::Error;
 use crate::kernel;
 use crate::libraries::Libraries;
@@ -30,6 +31,7 @@ pub struct Host {
     cell_program: PathBuf,
     libraries: Libraries,
     kernel: OnceLock<KernelSupport>,
+    groups: OnceLock<Option<Delegated>>,
     zygotes: Zygotes,
     policies: Policies,
     trust: Option<TrustDocument>,
@@ -78,9 +80,9 @@ impl Host {
         let program = fs::canonicalize(program).map_err(start)?;
         let libraries = Libraries::of_cells(&program)?;
         let policies = Policies::of_this_machine()?;
-        let kernel = OnceLock::new();
+        let (kernel, groups) = (OnceLock::new(), OnceLock::new());
         let zygotes = Zygotes::default();
-        Ok(Self { cell_program: program, libraries, kernel, zygotes, policies, trust: None })
+        Ok(Self { cell_program: program, libraries, kernel, groups, zygotes, policies, trust: None })
     }
 
     /// Uses a trust document, which says what keys the publishers of a policy have.
@@ -116,7 +118,7 @@ impl Host {
             return Ok(kernel);
         }
         let zygote = self.zygotes.of(&self.cell_program, Network::Own)?;
-        Ok(self.kernel.get_or_init(|| kernel::probe(zygote.namespaces())))
+        Ok(self.kernel.get_or_init(|| kernel::probe(zygote.namespaces(), self.groups())))
     }
 
     /// Resolves a policy: a file, or `builtin:NAME`.
@@ -153,8 +155,13 @@ impl Host {
     /// The step that refused, with why.
     pub fn start(&self, planned: &Planned) -> Result<Loaded, Error> {
         let (zygote, libraries) = self.zygote(planned)?;
-        let cell = planned.spawn(&zygote, libraries)?.confirm()?;
+        let cell = planned.spawn(&zygote, libraries, self.groups())?.confirm()?;
         Ok(Loaded { cell, verdict: Arc::clone(planned.verdict()) })
+    }
+
+    /// Where control groups for cells can be made.
+    fn groups(&self) -> Option<&Delegated> {
+        self.groups.get_or_init(Delegated::find).as_ref()
     }
 
     /// A process to fork the cell from, and the libraries that the cell must still map.

@@ -5,11 +5,13 @@ use std::path::Path;
 
 use lazaret_policy::{Arch, Identity, KernelSupport, Namespaces};
 
+use crate::cgroup::Delegated;
 use crate::confirm;
 
-/// Asks the running kernel. Which namespaces a cell can have, only a process that tries can tell.
+/// Asks the running kernel. Which namespaces a cell can have, only a process that tries can tell; which groups, where the
+/// host stands in their tree.
 #[must_use]
-pub(crate) fn probe(namespaces: Namespaces) -> KernelSupport {
+pub(crate) fn probe(namespaces: Namespaces, groups: Option<&Delegated>) -> KernelSupport {
     KernelSupport {
         arch: Arch::NATIVE,
         landlock_abi: lazaret_cell::probe::landlock_abi(),
@@ -17,7 +19,7 @@ pub(crate) fn probe(namespaces: Namespaces) -> KernelSupport {
         mdwe: lazaret_cell::probe::mdwe(),
         namespaces,
         root: is_root(),
-        cgroup: false,
+        cgroup: groups.is_some(),
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }
 }

@@ -32,6 +32,7 @@
 pub mod audit;
 mod call;
 mod cell;
+mod cgroup;
 #[doc(hidden)]
 pub mod cli;
 mod closure;
@@ -47,6 +48,7 @@ mod outcome;
 mod plan;
 mod policies;
 mod process;
+mod supervise;
 pub mod trust;
 mod verify;
 mod zygote;
@@ -63,4 +65,5 @@ pub use open::{FILE_LIMIT, OpenError, Opened};
 pub use outcome::{CallRefusal, Crash, Outcome, Place, TimeLimit, Violation};
 pub use plan::Planned;
 pub use policies::Policies;
+pub use supervise::{Standing, Supervisor, Terms, Unavailable};
 pub use verify::Verified;

@@ -271,8 +271,15 @@ impl Symbols<'_> {
     }
 }
 
-/// Turns the kernel's word (how the process ended) and the cell's (what its handlers noted) into an outcome.
-pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols<'_>, policy: &Policy) -> Outcome {
+/// Turns the kernel's word (how the process ended, and whether that was for want of memory in its control group) and the
+/// cell's (what its handlers noted) into an outcome.
+pub(crate) fn of_death(
+    exit: Exit,
+    starved: bool,
+    incident: Option<Incident>,
+    symbols: &Symbols<'_>,
+    policy: &Policy,
+) -> Outcome {
     let noted = |kind| incident.as_ref().filter(|incident| incident.kind == kind);
     let signal = match exit {
         Exit::Signal(libc_signal::SYS) => return refused_call(noted(IncidentKind::Syscall), symbols, policy),
@@ -288,6 +295,10 @@ pub(crate) fn of_death(exit: Exit, incident: Option<Incident>, symbols: &Symbols
         }
     };
     match signal {
+        libc_signal::KILL if starved => {
+            let name = libc_signal::name(signal).to_owned();
+            Outcome::OutOfMemory { crash: Crash { signal, name, place: None, address: None, claim: false } }
+        }
         libc_signal::XCPU => Outcome::TimedOut { limit: TimeLimit::Processor },
         libc_signal::XFSZ => Outcome::Violated(Box::new(Violation {
             layer: Layer::Limits,
@@ -354,13 +365,13 @@ pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy)
 }
 
 fn name_of_call(number: u32) -> String {
-    lazaret_policy::syscall_name(Arch::NATIVE, number)
-        .map_or_else(|| format!("system call {number}"), str::to_owned)
+    lazaret_policy::syscall_name(Arch::NATIVE, number).map_or_else(|| format!("system call {number}"), str::to_owned)
 }
 
 /// Signal numbers, the same on both architectures (signal(7)).
 pub(crate) mod libc_signal {
     pub(crate) const ABRT: i32 = 6;
+    pub(crate) const KILL: i32 = 9;
     pub(crate) const XCPU: i32 = 24;
     pub(crate) const XFSZ: i32 = 25;
     pub(crate) const SYS: i32 = 31;
@@ -375,7 +386,7 @@ pub(crate) mod libc_signal {
             ABRT => "SIGABRT",
             7 => "SIGBUS",
             8 => "SIGFPE",
-            9 => "SIGKILL",
+            KILL => "SIGKILL",
             11 => "SIGSEGV",
             13 => "SIGPIPE",
             14 => "SIGALRM",

@@ -6,6 +6,7 @@ use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
 
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
+use crate::cgroup::Delegated;
 use crate::closure::Audited;
 use crate::libraries::Library;
 use crate::trust::Verdict;
@@ -63,7 +64,8 @@ impl Planned {
         &self,
         zygote: &Arc<Zygote>,
         libraries: NamedLibraries,
+        groups: Option<&Delegated>,
     ) -> Result<Cell<Confined>, CellError> {
-        Cell::spawn(self.load.clone(), libraries, zygote)
+        Cell::spawn(self.load.clone(), libraries, zygote, groups)
     }
 }

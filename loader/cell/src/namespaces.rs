@@ -64,11 +64,7 @@ const PLACES: [&str; 3] = ["/tmp", "/run", "/mnt"];
 /// Replaces the file tree of this mount namespace by one that has the granted paths, where they were, and `/proc` with this
 /// pid namespace in it. `opened` are the rules' paths, opened (`O_PATH`) before; `outside` is who the host is, where this
 /// process is in a user namespace of its own.
-pub(crate) fn own_tree(
-    rules: &[PathRule],
-    opened: &[OwnedFd],
-    outside: Option<Identity>,
-) -> Result<(), NotConfined> {
+pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd], outside: Option<Identity>) -> Result<(), NotConfined> {
     if let Some(outside) = outside {
         // A file system that is mounted here takes no files of a user who has no number here. The maps can only be written
         // while the process is dumpable: what is in /proc is root's otherwise.
