@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
 use lazaret_cell::sealed::Sealed;
-use lazaret_cell::wire::{self, Answer, Failure, Operation, Relro, Start, Status, Step};
+use lazaret_cell::wire::{self, Answer, Failure, Operation, Program, Relro, Start, Status, Step};
 use lazaret_policy::{Dropped, Layer, LayerStatus, Plan, Policy, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -25,6 +25,7 @@ use crate::kernel;
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, Violation, of_death, of_report};
 use crate::plan::NamedLibraries;
 use crate::process::{self, Process};
+use crate::runner::Runner;
 use crate::zygote::Zygote;
 
 /// Why a plugin did not come to be ready in a cell.
@@ -299,6 +300,7 @@ impl Cell<Confined> {
     pub(crate) fn spawn(
         mut load: Load,
         libraries: NamedLibraries,
+        runner: Option<&Runner>,
         zygote: &Arc<Zygote>,
         groups: Option<&Delegated>,
     ) -> Result<Self, CellError> {
@@ -313,12 +315,13 @@ impl Cell<Confined> {
         let start = Start {
             plan: load.plan.clone(),
             libraries: u32::try_from(libraries.len()).unwrap_or(u32::MAX),
+            program: if runner.is_some() { Program::Runner } else { Program::Cell },
             relro: load.object.relro().map(|(address, size)| Relro { address, size }).unwrap_or_default(),
             first,
         };
         // Before there is a cell: it finds them when it looks for the first time, and nobody waits.
         let (control, theirs) = process::pair().map_err(CellError::Channel)?;
-        send(&control, &start, &load, &libraries, &descriptors)?;
+        send(&control, &start, &load, runner, &libraries, &descriptors)?;
         drop(descriptors);
         let caps = load.plan.cgroup.as_ref().zip(groups);
         let group = caps.map(|(caps, groups)| groups.leaf(caps)).transpose().map_err(CellError::Group)?;
@@ -602,12 +605,14 @@ fn send(
     control: &OwnedFd,
     start: &Start,
     load: &Load,
+    runner: Option<&Runner>,
     libraries: &NamedLibraries,
     region: &Descriptors,
 ) -> Result<(), CellError> {
     let bytes = start.to_bytes();
     let mut descriptors: Vec<BorrowedFd<'_>> =
         vec![load.plugin.as_fd(), region.requests.as_fd(), region.replies.as_fd()];
+    descriptors.extend(runner.iter().flat_map(|runner| [runner.program.as_fd(), runner.loader.as_fd()]));
     descriptors.extend(libraries.iter().map(|(_, library)| library.sealed.as_fd()));
     let too_large = CellError::PlanTooLarge { bytes: bytes.len(), descriptors: descriptors.len() };
     if bytes.len() > wire::CONTROL_LIMIT || descriptors.len() > wire::DESCRIPTOR_LIMIT {

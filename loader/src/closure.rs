@@ -3,15 +3,15 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use lazaret_cell::sealed::Sealed;
 use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
 use serde::Serialize;
 
 use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Verdict};
-use crate::libraries::{Libraries, Library};
+use crate::libraries::Libraries;
 use crate::open::{self, Opened};
+use crate::plan::NamedLibraries;
 use crate::trust;
 use crate::verify::{Verified, digest_of};
 
@@ -33,7 +33,7 @@ const LIBRARY_LIMIT: usize = 128;
 pub struct Audited {
     pub(crate) plugin: Sealed,
     /// Each after those that it needs itself.
-    pub(crate) libraries: Vec<(String, Arc<Library>)>,
+    pub(crate) libraries: NamedLibraries,
     pub(crate) object: Object,
     pub(crate) bundle: Option<PathBuf>,
     pub(crate) verdict: trust::Verdict,
@@ -149,7 +149,7 @@ fn audited(
     digest: Digest,
     policy: &Policy,
     machine: &Libraries,
-) -> (Audit, Option<Object>, Vec<(String, Arc<Library>)>) {
+) -> (Audit, Option<Object>, NamedLibraries) {
     let file = audit::escape(name);
     match audit::read(plugin.bytes(), Arch::NATIVE) {
         Err(findings) => {
@@ -201,7 +201,7 @@ fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
 struct Closure<'a> {
     policy: &'a Policy,
     machine: &'a Libraries,
-    sealed: Vec<(String, Arc<Library>)>,
+    sealed: NamedLibraries,
     audits: Vec<LibraryAudit>,
     missing: Vec<Finding>,
 }

@@ -16,6 +16,7 @@ use crate::libraries::Libraries;
 use crate::open::{self, Opened};
 use crate::plan::{NamedLibraries, Planned};
 use crate::policies::Policies;
+use crate::runner::Runner;
 use crate::trust::{Acceptance, TrustDocument, Verdict};
 use crate::zygote::{Had, Zygote, Zygotes};
 
@@ -149,6 +150,22 @@ impl Host {
         audited.plan(policy, self.kernel()?).map_err(Error::Plan)
     }
 
+    /// Takes a copy of a runner: a program that maps plugins of its kind in their cells.
+    ///
+    /// # Errors
+    /// [`Error::Open`] when it, or a library that it needs, cannot be read.
+    pub fn runner(&self, path: &Path) -> Result<Arc<Runner>, Error> {
+        Ok(Arc::new(Runner::open(path, &self.libraries)?))
+    }
+
+    /// As [`Host::prepare`], for a plugin that a runner maps.
+    ///
+    /// # Errors
+    /// The step that refused, with why.
+    pub fn prepare_for(&self, runner: &Arc<Runner>, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
+        self.prepare(opened, policy)?.run_by(Arc::clone(runner), &self.libraries)
+    }
+
     /// The steps of a load from the process on: a new cell.
     ///
     /// # Errors
@@ -171,7 +188,7 @@ impl Host {
             let mut rest = Vec::new();
             let mut outdated = false;
             for (name, library) in planned.libraries() {
-                let usual = self.libraries.is_usual(name, library);
+                let usual = planned.runner().is_none() && self.libraries.is_usual(name, library);
                 match if usual { zygote.have(name, library)? } else { Had::Not } {
                     Had::Mapped => {}
                     Had::Not => rest.push((name.clone(), Arc::clone(library))),

@@ -15,6 +15,7 @@ use crate::cell::CellError;
 use crate::closure::find;
 use crate::error::Error;
 use crate::open::{self, OpenError};
+use crate::plan::NamedLibraries;
 use crate::verify::digest_of;
 
 /// Libraries that so many plugins need that cells are forked with them mapped: mapping the C++ library takes longer than
@@ -86,6 +87,33 @@ impl Libraries {
             libraries.resident.insert(name);
         }
         Ok(libraries)
+    }
+
+    /// Everything that some names lead to, each library after those that it needs itself. The dynamic loader is left out: it
+    /// is there.
+    pub(crate) fn closure(&self, names: &mut dyn Iterator<Item = &str>) -> Result<NamedLibraries, OpenError> {
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
+        for name in names {
+            self.add(name, &mut seen, &mut found)?;
+        }
+        Ok(found)
+    }
+
+    fn add(&self, name: &str, seen: &mut BTreeSet<String>, found: &mut NamedLibraries) -> Result<(), OpenError> {
+        if name.starts_with("ld-") || !seen.insert(name.to_owned()) {
+            return Ok(());
+        }
+        let missing = || OpenError::Read { path: name.into(), source: io::ErrorKind::NotFound.into() };
+        let library = self.library(&find(name).ok_or_else(missing)?)?;
+        if let Ok(object) = &library.object {
+            // As deep as libraries need each other, which is bounded by how many there are: each is seen once.
+            for needed in object.needed() {
+                self.add(needed, seen, found)?;
+            }
+        }
+        found.push((name.to_owned(), library));
+        Ok(())
     }
 
     pub(crate) fn is_resident(&self, name: &str) -> bool {

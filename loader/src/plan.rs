@@ -8,7 +8,9 @@ use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
-use crate::libraries::Library;
+use crate::error::Error;
+use crate::libraries::{Libraries, Library};
+use crate::runner::Runner;
 use crate::trust::Verdict;
 use crate::zygote::Zygote;
 
@@ -20,6 +22,7 @@ pub(crate) type NamedLibraries = Vec<(String, Arc<Library>)>;
 pub struct Planned {
     load: Load,
     libraries: NamedLibraries,
+    runner: Option<Arc<Runner>>,
     verdict: Arc<Verdict>,
 }
 
@@ -41,7 +44,7 @@ impl Audited {
             enforcement: Enforcement { layers: planned.enforcement, dropped: planned.dropped },
             policy,
         };
-        Ok(Planned { load, libraries: self.libraries, verdict: Arc::new(self.verdict) })
+        Ok(Planned { load, libraries: self.libraries, runner: None, verdict: Arc::new(self.verdict) })
     }
 }
 
@@ -49,6 +52,19 @@ impl Planned {
     /// Which network its cell has.
     pub(crate) fn network(&self) -> Network {
         if self.load.plan.namespaces.net { Network::Own } else { Network::Host }
+    }
+
+    /// The same, mapped by a runner.
+    pub(crate) fn run_by(mut self, runner: Arc<Runner>, libraries: &Libraries) -> Result<Self, Error> {
+        // A runner has a process image of its own, so nothing of the cell program's is there for the plugin.
+        let own = runner.libraries.iter().map(|(name, _)| name.as_str());
+        self.libraries = libraries.closure(&mut own.chain(self.load.object.needed()))?;
+        self.runner = Some(runner);
+        Ok(self)
+    }
+
+    pub(crate) fn runner(&self) -> Option<&Arc<Runner>> {
+        self.runner.as_ref()
     }
 
     pub(crate) fn libraries(&self) -> &[(String, Arc<Library>)] {
@@ -66,6 +82,6 @@ impl Planned {
         libraries: NamedLibraries,
         groups: Option<&Delegated>,
     ) -> Result<Cell<Confined>, CellError> {
-        Cell::spawn(self.load.clone(), libraries, zygote, groups)
+        Cell::spawn(self.load.clone(), libraries, self.runner.as_deref(), zygote, groups)
     }
 }

@@ -4,12 +4,13 @@ use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use lazaret_policy::Identity;
+use lazaret_policy::{Filter, Identity};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 
 use crate::confine::{self, NotConfined};
 use crate::region::{CellRegion, Descriptors};
-use crate::wire::{self, Answer, Failure, Start, Status, Step};
+use crate::runner::{self, Parts, Prepared};
+use crate::wire::{self, Answer, Failure, Program, Start, Status, Step};
 use crate::{hook, incident, map, namespaces, serve};
 
 /// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host, `outside` the host's user.
@@ -40,19 +41,33 @@ fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, F
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
 fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Never, Failure> {
     let (start, descriptors) = begin(control)?;
-    let plan = start.plan;
+    let plan = &start.plan;
     let mut descriptors = descriptors.into_iter();
     let mut take = || descriptors.next().ok_or(failure(Step::Receive, 0, 0));
     let plugin = take()?;
     let halves = Descriptors { requests: take()?, replies: take()? };
+    let executed = match start.program {
+        Program::Cell => None,
+        Program::Runner => Some((take()?, take()?)),
+    };
     let libraries: Vec<OwnedFd> = descriptors.collect();
 
     at(Step::Session, rustix::process::setsid())?;
-    let rules = plan.landlock.as_ref().map_or(&[][..], |landlock| &landlock.paths);
-    let paths = each(Step::Paths, rules, confine::open_path)?;
     // Mapped for as long as the process lives: the signal handlers write into it.
     let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
-    drop(halves);
+    let work = match executed {
+        None => Work::Map { plugin, libraries },
+        Some((runner, loader)) => {
+            let Descriptors { requests, replies } = halves;
+            let parts = Parts { requests, replies, plugin, runner, loader, libraries };
+            let words = [plan.channel.message, start.first, plan.channel.spin_ns].map(|word| word.to_string());
+            let filter = plan.seccomp.call.as_ref();
+            let prepared = runner::prepare(parts, filter, start.relro, plan.limits.open_files, &words);
+            Work::Execute(at(Step::Runner, prepared)?)
+        }
+    };
+    let rules = plan.landlock.as_ref().map_or(&[][..], |landlock| &landlock.paths);
+    let paths = each(Step::Paths, rules, confine::open_path)?;
     if plan.namespaces.mount {
         at(Step::Tree, namespaces::own_tree(rules, &paths, plan.namespaces.user.then_some(outside)))?;
     }
@@ -87,6 +102,36 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
     at(Step::Receive, say(control, Answer::Confined))?;
     proceed(control)?;
 
+    match work {
+        Work::Map { plugin, libraries } => {
+            let filter = plan.seccomp.call.as_ref();
+            map_and_serve(region, &start, filter, hooked, plugin, libraries)
+        }
+        Work::Execute(prepared) => {
+            at(Step::Descriptors, confine::no_control())?;
+            // The host learns of it by the death of this process: what it said on the socket is over.
+            let NotConfined(errno) = prepared.execute();
+            incident::end(errno)
+        }
+    }
+}
+
+/// What is left to do once every layer is in force.
+enum Work {
+    /// Map the plugin, and serve calls of it.
+    Map { plugin: OwnedFd, libraries: Vec<OwnedFd> },
+    /// Execute the program that does.
+    Execute(Prepared),
+}
+
+fn map_and_serve(
+    region: &'static CellRegion,
+    start: &Start,
+    filter: Option<&Filter>,
+    hooked: bool,
+    plugin: OwnedFd,
+    libraries: Vec<OwnedFd>,
+) -> Result<Never, Failure> {
     for (index, library) in libraries.iter().enumerate() {
         if let Err(error) = map::library(library.as_fd()) {
             not_mapped(region, start.first, Step::MapLibrary, index, &error.0);
@@ -96,12 +141,12 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
     // region and nothing else. The standard descriptors are /dev/null.
     drop(libraries);
     at(Step::Descriptors, confine::no_control())?;
-    let mapped = match map::plugin(plugin, start.relro, plan.seccomp.call.as_ref().filter(|_| hooked)) {
+    let mapped = match map::plugin(plugin, start.relro, filter.filter(|_| hooked)) {
         Ok(mapped) => mapped,
         Err(error) => not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
-    if let Some(filter) = plan.seccomp.call.as_ref().filter(|_| !hooked) {
+    if let Some(filter) = filter.filter(|_| !hooked) {
         at(Step::SeccompCall, confine::seccomp(filter))?;
     }
 
@@ -131,7 +176,7 @@ fn begin(control: BorrowedFd<'_>) -> Result<(Start, Vec<OwnedFd>), Failure> {
     let start = message
         .get(..length)
         .and_then(Start::from_bytes)
-        .filter(|start| descriptors.len() == wire::FIXED_DESCRIPTORS + start.libraries as usize)
+        .filter(|start| descriptors.len() == start.program.descriptors() + start.libraries as usize)
         .ok_or(failure(Step::Receive, 0, 0))?;
     Ok((start, descriptors))
 }

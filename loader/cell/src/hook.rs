@@ -6,13 +6,14 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lazaret_policy::Filter;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals};
 
 use crate::confine::{self, NotConfined};
+use crate::sealed::memory_file;
 use crate::wire::Relro;
 
 /// The module, as a shared object.
@@ -30,6 +31,9 @@ const MAGIC: u32 = 0x6c7a_7274;
 const IDLE: u32 = 0;
 const ARMED: u32 = 1;
 const DONE: u32 = 2;
+
+/// Where the filter begins in a file of orders.
+const FILTER: usize = 4096;
 
 /// Bytes of a path, with the zero at its end. A path has a character more for each object that was mapped before.
 const NAME: usize = 256;
@@ -51,8 +55,7 @@ struct Control {
 /// # Errors
 /// Whatever `memfd_create(2)`, `write(2)` or sealing answers.
 pub fn module() -> io::Result<OwnedFd> {
-    let fd = memfd_create("lazaret-hook", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
-    let mut file = File::from(fd);
+    let mut file = File::from(memory_file("lazaret-hook")?);
     file.write_all(MODULE)?;
     fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(file.into())
@@ -70,27 +73,63 @@ pub(crate) fn is_present() -> bool {
 /// Hands the module the filter and the plugin's descriptor, which it closes. Nothing happens before the dynamic loader opens
 /// an object under the name `path`.
 pub(crate) fn arm(filter: &Filter, relro: Relro, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
-    let program = confine::program(filter);
-    let mut name = [0; NAME];
-    name.get_mut(..path.len()).filter(|_| path.len() < NAME).ok_or(NotConfined(0))?.copy_from_slice(path.as_bytes());
-    let control = Control {
-        magic: MAGIC,
-        state: AtomicU32::new(IDLE),
-        descriptor: plugin.as_raw_fd(),
-        length: u32::try_from(program.len()).map_err(|_| NotConfined(0))?,
-        // Never freed: the kernel copies it when the module hands it over, at a time that this function does not see.
-        filter: Box::leak(program.into_boxed_slice()).as_mut_ptr(),
-        relro: [relro.address, relro.size],
-        // SAFETY: sysconf(3) only looks up a number, which the kernel gave this program when it started.
-        page_size: u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).map_err(|_| NotConfined(0))?,
-        name,
-    };
+    // Never freed: the kernel copies it when the module hands it over, at a time that this function does not see.
+    let program = Box::leak(confine::program(filter).into_boxed_slice());
+    let control = Control::new(program.len(), program.as_mut_ptr(), relro, path, plugin.as_raw_fd())?;
     let _closed_by_the_module = plugin.into_raw_fd();
     // SAFETY: `is_present` found the page mapped, writable and large enough; this is the only thread.
     unsafe { PAGE.write(control) };
     // SAFETY: as above.
     unsafe { (*PAGE).state.store(ARMED, Ordering::SeqCst) };
     Ok(())
+}
+
+/// The same as bytes, for a program that is executed: its module finds them in a file and maps that in the place of the page.
+pub(crate) fn orders(filter: &Filter, relro: Relro, path: &str, plugin: RawFd) -> Result<Vec<u8>, NotConfined> {
+    let program = confine::program(filter);
+    // SAFETY: within what the module maps; nobody looks there before.
+    let place = unsafe { PAGE.cast::<u8>().add(FILTER) };
+    let control = Control::new(program.len(), place.cast(), relro, path, plugin)?;
+    control.state.store(ARMED, Ordering::SeqCst);
+    let mut bytes = bytes_of(&control, size_of::<Control>()).to_vec();
+    bytes.resize(FILTER, 0);
+    bytes.extend_from_slice(bytes_of(program.as_slice(), size_of_val(program.as_slice())));
+    bytes.resize(bytes.len().next_multiple_of(FILTER), 0);
+    Ok(bytes)
+}
+
+/// The first `length` bytes of a value, which must have no padding there.
+fn bytes_of<T: ?Sized>(value: &T, length: usize) -> &[u8] {
+    // SAFETY: both callers pass the size of the value, whose fields leave no padding: `Control` is ordered so, and `sock_filter`
+    // is 2 + 1 + 1 + 4 bytes.
+    unsafe { std::slice::from_raw_parts((&raw const *value).cast(), length) }
+}
+
+impl Control {
+    fn new(
+        length: usize,
+        filter: *mut libc::sock_filter,
+        relro: Relro,
+        path: &str,
+        descriptor: RawFd,
+    ) -> Result<Self, NotConfined> {
+        let mut name = [0; NAME];
+        name.get_mut(..path.len())
+            .filter(|_| path.len() < NAME)
+            .ok_or(NotConfined(0))?
+            .copy_from_slice(path.as_bytes());
+        Ok(Self {
+            magic: MAGIC,
+            state: AtomicU32::new(IDLE),
+            descriptor,
+            length: u32::try_from(length).map_err(|_| NotConfined(0))?,
+            filter,
+            relro: [relro.address, relro.size],
+            // SAFETY: sysconf(3) only looks up a number, which the kernel gave this program when it started.
+            page_size: u64::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).map_err(|_| NotConfined(0))?,
+            name,
+        })
+    }
 }
 
 /// Whether the module has installed the filter. The plugin could write this word too; the host counts filters itself.

@@ -16,6 +16,7 @@ pub mod probe;
 mod probes;
 pub mod region;
 mod report;
+pub mod runner;
 pub mod sealed;
 mod serve;
 mod shared;

@@ -20,9 +20,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use lazaret_policy::Channel;
-use rustix::fs::{FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, memfd_create};
+use rustix::fs::{FallocateFlags, SealFlags, fallocate, fcntl_add_seals};
 use rustix::thread::futex;
 
+use crate::sealed::memory_file;
 use crate::shared::Mapping;
 use crate::wire::{Operation, Status};
 
@@ -243,7 +244,7 @@ impl HostRegion {
 }
 
 fn allocate(name: &str, size: usize) -> io::Result<OwnedFd> {
-    let fd = memfd_create(name, MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+    let fd = memory_file(name)?;
     fallocate(&fd, FallocateFlags::empty(), 0, size as u64)?;
     Ok(fd)
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fcntl_add_seals, memfd_create};
 
 use crate::shared::Mapping;
 
@@ -38,8 +38,7 @@ impl Sealed {
     /// # Errors
     /// [`CopyError`].
     pub fn copy_of(file: &File, limit: u64) -> Result<Self, CopyError> {
-        let fd =
-            memfd_create("lazaret-sealed", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING).map_err(io::Error::from)?;
+        let fd = memory_file("lazaret-sealed")?;
         let mut copy = File::from(fd);
         let copied = io::copy(&mut file.take(limit.saturating_add(1)), &mut copy)?;
         if copied > limit {
@@ -54,10 +53,47 @@ impl Sealed {
         Ok(Self { fd, mapping })
     }
 
+    /// Copies a program, so that a cell can execute the copy and nobody can read it: who executes what he may not read is not
+    /// dumpable (`execve(2)`), from the first instruction on.
+    ///
+    /// # Errors
+    /// [`CopyError`], also where the machine forbids executable memory files (`vm.memfd_noexec`).
+    pub fn program(file: &File, limit: u64) -> Result<OwnedFd, CopyError> {
+        let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+        let fd = match memfd_create("lazaret-program", flags | MemfdFlags::EXEC) {
+            Err(rustix::io::Errno::INVAL) => memfd_create("lazaret-program", flags),
+            made => made,
+        };
+        let mut copy = File::from(fd.map_err(io::Error::from)?);
+        if io::copy(&mut file.take(limit.saturating_add(1)), &mut copy)? > limit {
+            return Err(CopyError::TooLarge);
+        }
+        rustix::fs::fchmod(&copy, Mode::XUSR | Mode::XGRP | Mode::XOTH).map_err(io::Error::from)?;
+        fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
+            .map_err(io::Error::from)?;
+        Ok(copy.into())
+    }
+
     /// The bytes of the copy.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         self.mapping.sealed_bytes()
+    }
+}
+
+/// A memory file that can be sealed, mapped and not executed as a program: a cell that holds it cannot start it. Mapping its
+/// code is another matter, which no mode of a file decides.
+pub(crate) fn memory_file(name: &str) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
+        // Before Linux 6.3. The cell could give itself the right again where a policy lets it change modes.
+        Err(rustix::io::Errno::INVAL) => {
+            let fd = memfd_create(name, flags)?;
+            // As the newer flag leaves it. Whoever the cell becomes must still be able to open it.
+            rustix::fs::fchmod(&fd, Mode::from_raw_mode(0o666))?;
+            Ok(fd)
+        }
+        made => Ok(made?),
     }
 }
 

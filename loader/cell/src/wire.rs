@@ -84,8 +84,8 @@ impl Word {
     }
 }
 
-/// Descriptors that travel with [`Start`] before the libraries: plugin, requests, replies.
-pub const FIXED_DESCRIPTORS: usize = 3;
+/// Descriptors that travel with every [`Start`]: plugin, requests, replies.
+const FIXED_DESCRIPTORS: usize = 3;
 
 /// Descriptors that one message may carry, `SCM_MAX_FD` of `<net/scm.h>`.
 pub const DESCRIPTOR_LIMIT: usize = 253;
@@ -101,10 +101,32 @@ pub struct Start {
     pub plan: Plan,
     /// How many libraries precede the plugin.
     pub libraries: u32,
+    /// What runs in the cell.
+    pub program: Program,
     /// The plugin's `PT_GNU_RELRO`: what its dynamic loader makes read-only after relocation.
     pub relro: Relro,
     /// Sequence number of the first reply, which says that the plugin is mapped.
     pub first: u32,
+}
+
+/// What runs in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Program {
+    /// The cell program itself, which maps the plugin.
+    Cell,
+    /// A runner, executed by a dynamic loader of its own. Two descriptors more, after the fixed ones: runner and loader.
+    Runner,
+}
+
+impl Program {
+    /// Descriptors that travel with [`Start`] before the libraries.
+    #[must_use]
+    pub const fn descriptors(self) -> usize {
+        match self {
+            Self::Cell => FIXED_DESCRIPTORS,
+            Self::Runner => FIXED_DESCRIPTORS + 2,
+        }
+    }
 }
 
 /// `PT_GNU_RELRO` of a file: address and size in the image, both 0 where it has none.
@@ -226,6 +248,10 @@ pub enum Step {
     Handlers,
     /// Install the load-phase filters.
     SeccompLoad,
+    /// Put a runner's descriptors in their places.
+    Runner,
+    /// Execute the runner.
+    Execute,
     /// Map a library.
     MapLibrary,
     /// Map the plugin.
@@ -257,6 +283,8 @@ impl std::fmt::Display for Step {
             Self::LandlockProof => "prove the Landlock domain",
             Self::Handlers => "install signal handlers",
             Self::SeccompLoad => "install the load-phase filter",
+            Self::Runner => "prepare the runner",
+            Self::Execute => "execute the runner",
             Self::MapLibrary => "map a library",
             Self::MapPlugin => "map the plugin",
             Self::SeccompCall => "install the call-phase filter",
