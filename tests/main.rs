@@ -8,6 +8,7 @@ mod cli;
 mod hostile;
 mod layers;
 mod real_libraries;
+mod runner;
 mod structure;
 mod supervise;
 mod support;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead, Spin};
 use lazaret_cell::sealed::Sealed;
 use lazaret_cell::wire::{self, Answer, Failure, Operation, Program, Relro, Start, Status, Step};
-use lazaret_policy::{Dropped, Layer, LayerStatus, Plan, Policy, State};
+use lazaret_policy::{Dropped, Layer, LayerStatus, Plan, Policy, RulesTooLarge, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde::Serialize;
@@ -50,6 +50,9 @@ pub enum CellError {
         /// Descriptors that go with it.
         descriptors: usize,
     },
+    /// The filter of a cell with a runner does not fit.
+    #[error("the policy leaves no room for a runner")]
+    Rules(#[source] RulesTooLarge),
     /// A step of the cell failed, so nothing was mapped.
     #[error("the cell could not {step}{}", errno_text(*errno))]
     Step {
@@ -94,6 +97,7 @@ impl CellError {
             Self::Start { .. } => "E-CELL-START",
             Self::Channel(_) => "E-CELL-CHANNEL",
             Self::PlanTooLarge { .. } => "E-CELL-PLAN",
+            Self::Rules(_) => "E-CELL-RULES",
             Self::Step { .. } => "E-CELL-STEP",
             Self::Group(_) => "E-CELL-GROUP",
             Self::Unconfined(_) => "E-CELL-UNCONFINED",
@@ -120,6 +124,7 @@ impl CellError {
                 "the host must see its cells in /proc: mount it without `hidepid`, or with `gid=` of the host's group"
                     .into(),
             ),
+            Self::Rules(_) => Some("state fewer rules on arguments, or whole groups of calls".into()),
             Self::PlanTooLarge { .. } => Some("grant whole directories instead of many files".into()),
             Self::NotMapped { .. } => Some("`lazaret inspect FILE` shows what it needs".into()),
             _ => None,

@@ -106,7 +106,7 @@ impl Error {
             Self::Cell(error) => match error {
                 CellError::Died(_) => ExitStatus::Plugin,
                 CellError::NotMapped { .. } => ExitStatus::Refused,
-                CellError::PlanTooLarge { .. } => ExitStatus::Refused,
+                CellError::PlanTooLarge { .. } | CellError::Rules(_) => ExitStatus::Refused,
                 CellError::Step { subject: Some(_), .. } => ExitStatus::Refused,
                 CellError::Step { .. } | CellError::Start { .. } | CellError::Group(_) | CellError::Channel(_) => {
                     ExitStatus::Machine

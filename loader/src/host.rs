@@ -163,7 +163,7 @@ impl Host {
     /// # Errors
     /// The step that refused, with why.
     pub fn prepare_for(&self, runner: &Arc<Runner>, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
-        self.prepare(opened, policy)?.run_by(Arc::clone(runner), &self.libraries)
+        self.prepare(opened, policy)?.run_by(Arc::clone(runner), &self.libraries, self.kernel()?)
     }
 
     /// The steps of a load from the process on: a new cell.

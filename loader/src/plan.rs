@@ -55,7 +55,13 @@ impl Planned {
     }
 
     /// The same, mapped by a runner.
-    pub(crate) fn run_by(mut self, runner: Arc<Runner>, libraries: &Libraries) -> Result<Self, Error> {
+    pub(crate) fn run_by(
+        mut self,
+        runner: Arc<Runner>,
+        libraries: &Libraries,
+        kernel: &KernelSupport,
+    ) -> Result<Self, Error> {
+        self.load.policy.for_runner(&mut self.load.plan, kernel).map_err(CellError::Rules)?;
         // A runner has a process image of its own, so nothing of the cell program's is there for the plugin.
         let own = runner.libraries.iter().map(|(name, _)| name.as_str());
         self.libraries = libraries.closure(&mut own.chain(self.load.object.needed()))?;

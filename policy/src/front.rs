@@ -26,7 +26,7 @@ mod words;
 
 pub use advice::{Advice, Allowance};
 pub use arch::{syscall_name, syscall_number};
-pub use compile::{Demand, Dropped, LayerStatus, Missing, MissingLayer, Planned, State, Variables};
+pub use compile::{Demand, Dropped, LayerStatus, Missing, MissingLayer, Planned, RulesTooLarge, State, Variables};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Palette, Severity};
 pub use document::{Document, Layer, Limit, OnDeny};
 pub use explain::{Explanation, Line};

@@ -39,7 +39,7 @@
 mod plan;
 pub use plan::{
     Cgroup, Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule,
-    RELRO_ADDRESS, RELRO_LENGTH, Seccomp, TRAP_REPORT, TRAP_VIOLATION,
+    RELRO_ADDRESS, RELRO_LENGTH, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION,
 };
 
 #[cfg(feature = "front")]

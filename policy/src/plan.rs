@@ -150,6 +150,9 @@ pub const TRAP_REPORT: u16 = 1;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Filter(pub Vec<Instruction>);
 
+/// The descriptor of a runner's half of the region, which it maps to write to. No other may be mapped so.
+pub const RUNNER_REPLIES: i32 = 5;
+
 /// The address that a call-phase filter lets `mprotect(2)` make read-only, before it is known: no address of a process. The
 /// cell puts the plugin's `PT_GNU_RELRO` in its place, word by word, when the plugin is mapped.
 pub const RELRO_ADDRESS: u64 = 0xf1a2_0001_f1a2_0002;

@@ -26,7 +26,7 @@ pub mod descriptor {
     /// The host's half of the region, read-only.
     pub const REQUESTS: i32 = 4;
     /// The cell's half of the region.
-    pub const REPLIES: i32 = 5;
+    pub const REPLIES: i32 = lazaret_policy::RUNNER_REPLIES;
     /// The plugin. The runner maps it as `/proc/self/fd/6`; the call-phase filter comes with that, and closes it.
     pub const PLUGIN: i32 = 6;
     pub(super) const ORDERS: i32 = 7;

@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use crate::front::document::{GrantedPath, Layer, Limit, Port, Protocol, Root};
 use crate::front::kernel::KernelSupport;
-use crate::front::landlock;
 use crate::front::narrow::Granted;
 use crate::front::policy::Policy;
+use crate::front::{landlock, seccomp};
 use crate::plan::{Channel, Identity, Landlock, Limits, PathRule, Plan, Seccomp};
 
 use layers::available;
@@ -50,6 +50,18 @@ pub struct Planned {
     pub dropped: Vec<Dropped>,
 }
 
+/// The rules of a policy do not fit into the kernel's 4096 instructions together with what a runner needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RulesTooLarge;
+
+impl std::fmt::Display for RulesTooLarge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the syscall rules and what a runner needs do not fit into one kernel filter")
+    }
+}
+
+impl std::error::Error for RulesTooLarge {}
+
 impl Policy {
     /// What the policy means on a kernel.
     ///
@@ -78,6 +90,21 @@ impl Policy {
         };
         let enforcement = Layer::ALL.into_iter().filter_map(|layer| self.status(layer, kernel)).collect();
         Ok(Planned { plan, enforcement, dropped })
+    }
+
+    /// Turns a plan of this policy into one whose cell executes a runner: `execveat(2)` of the one descriptor that lies at
+    /// [`Limits::open_files`], where no later one can lie.
+    ///
+    /// # Errors
+    /// [`RulesTooLarge`] when the rules fit into a filter without these and not with them.
+    pub fn for_runner(&self, plan: &mut Plan, kernel: &KernelSupport) -> Result<(), RulesTooLarge> {
+        if let Some(load) = &mut plan.seccomp.load {
+            let refusals = self.effective.refusals();
+            let compiled =
+                seccomp::compile_for_runner(&self.effective.calls, &refusals, kernel.arch, plan.limits.open_files);
+            *load = compiled.map_err(|seccomp::TooLarge| RulesTooLarge)?;
+        }
+        Ok(())
     }
 
     fn plan_limits(&self, kernel: &KernelSupport) -> Limits {

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 
 use crate::front::arch::syscall_number;
 use crate::front::calls::Calls;
-use crate::front::condition::Permission;
+use crate::front::condition::{Comparison, Conjunction, Permission, Test, Width};
 use crate::front::document::OnDeny;
 use crate::front::groups::{self, Entry};
 use crate::front::kernel::Arch;
-use crate::plan::{Filter, Seccomp, TRAP_REPORT, TRAP_VIOLATION};
+use crate::plan::{Filter, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION};
 
 use program::{Question, Then, decide};
 use tree::Leaf;
@@ -160,6 +160,40 @@ pub(crate) fn compile(calls: &Calls, refusals: &Refusals, arch: Arch) -> Result<
     let phases = Phases::of(calls);
     let load = filter(&phases.load, refusals, arch)?;
     Ok(Seccomp { load: Some(load), call: Some(filter(&phases.call, refusals, arch)?) })
+}
+
+/// The load-phase filter of a cell that executes a runner: once, under a number that no descriptor can have afterwards.
+pub(crate) fn compile_for_runner(
+    calls: &Calls,
+    refusals: &Refusals,
+    arch: Arch,
+    program: u64,
+) -> Result<Filter, TooLarge> {
+    const AT_EMPTY_PATH: u64 = 0x1000;
+    const PROT_EXEC: u64 = 4;
+    let mut load = Phases::of(calls).load;
+    let (granted, answered) = internal("@runner");
+    merge(&mut load.allow, granted);
+    for (call, (errno, when)) in answered {
+        // What the policy lets a plugin do, the loader may do too.
+        if !load.allow.contains_key(&call) {
+            merge(&mut load.allow, [(call.clone(), when.clone())]);
+            merge(load.answers.entry(errno).or_default(), [(call, when)]);
+        }
+    }
+    let is = |index, name, value| Comparison { index, name, width: Width::Bits32, test: Test::Equal, value };
+    let mut once = Permission::default();
+    once.add(Conjunction([is(0, "dirfd", program), is(4, "flags", AT_EMPTY_PATH)].into()));
+    load.allow.insert("execveat".to_owned(), once);
+    // The guard on mmap lets no written memory be shared; this is what is shared with the host.
+    let masked =
+        |index, name, mask| Comparison { index, name, width: Width::Bits32, test: Test::Masked(mask), value: 0 };
+    let mut replies = Permission::default();
+    const MAP_ANONYMOUS: u64 = 0x20;
+    let parts = [is(4, "fd", RUNNER_REPLIES as u64), masked(2, "prot", PROT_EXEC), masked(3, "flags", MAP_ANONYMOUS)];
+    replies.add(Conjunction(parts.into()));
+    merge(&mut load.allow, [("mmap".to_owned(), replies)]);
+    filter(&load, refusals, arch)
 }
 
 fn filter(phase: &Phase, refusals: &Refusals, arch: Arch) -> Result<Filter, TooLarge> {
