@@ -28,7 +28,7 @@ pub use advice::{Advice, Allowance};
 pub use arch::{syscall_name, syscall_number};
 pub use compile::{Demand, Dropped, LayerStatus, Missing, MissingLayer, Planned, RulesTooLarge, State, Variables};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Palette, Severity};
-pub use document::{Document, Layer, Limit, OnDeny};
+pub use document::{Document, Layer, Layout, Limit, OnDeny};
 pub use explain::{Explanation, Line};
 pub use kernel::{Arch, KernelSupport};
 pub use narrow::Removed;

@@ -114,6 +114,9 @@ fn words_that_do_not_exist_show_the_nearest_one() {
     assert_mistake("[syscalls]\non-deny = \"kil\"\n", Code::UnknownWord, (4, 11), Some("kill"));
     assert_mistake("[syscalls]\non-deny = \"repot\"\n", Code::UnknownWord, (4, 11), Some("report"));
     assert_mistake("[layers]\nrequire = [\"secomp\"]\n", Code::UnknownWord, (4, 12), Some("seccomp"));
+    assert_mistake("[layers]\nlayout = \"frsh\"\n", Code::UnknownWord, (4, 10), Some("fresh"));
+    assert_mistake("[layers]\nlayout = [\"fresh\"]\n", Code::Type, (4, 10), None);
+    assert_mistake("[layers]\nlayuot = \"fresh\"\n", Code::UnknownKey, (4, 1), Some("layout"));
     assert_mistake("[layers]\nrequire = [\"namespace\"]\n", Code::UnknownWord, (4, 12), Some("namespaces"));
     assert_mistake("[layers]\noptional = [\"mont\"]\n", Code::UnknownWord, (4, 13), Some("mount"));
     assert_mistake("[layers]\nrequire = [\"seccomp>=2\"]\n", Code::UnknownWord, (4, 12), None);

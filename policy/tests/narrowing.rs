@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lazaret_policy::{
-    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Limit, Namespaces, OnDeny, Policy, Request,
-    Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
+    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Layout, Limit, Namespaces, OnDeny, Policy,
+    Request, Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
 };
 use serde_json::json;
 
@@ -321,6 +321,18 @@ fn a_rule_that_refuses_decides_nothing_about_what_is_allowed() {
     assert!(text.contains("read, where it is refused: errno  [base.toml:4]"), "{text}");
     let milder = extend("[syscalls]\non-deny = \"report\"\n", &format!("[syscalls]\n{rule}"));
     assert!(warnings(&milder).contains(&(Code::NoEffect, 5)), "an answer is not made milder by who extends");
+}
+
+#[test]
+fn a_layout_of_its_own_is_never_taken_back() {
+    let layout = |word: &str| format!("[layers]\nlayout = \"{word}\"\n");
+    assert_eq!(alone("").layout(), Layout::Shared);
+    assert_eq!(extend("", &layout("fresh")).layout(), Layout::Fresh, "at any level, since it only takes away");
+    assert_eq!(extend(&layout("shared"), &layout("fresh")).layout(), Layout::Fresh);
+    let policy = extend(&layout("fresh"), &layout("shared"));
+    assert_eq!(policy.layout(), Layout::Fresh);
+    assert!(warnings(&policy).contains(&(Code::NoEffect, 5)));
+    assert!(policy.explain().to_string().contains("fresh  [base.toml:4]"));
 }
 
 #[test]

@@ -191,6 +191,32 @@ impl OnDeny {
 pub(crate) struct Layers {
     pub(crate) require: Option<List<LayerNeed>>,
     pub(crate) optional: Option<List<LayerNeed>>,
+    pub(crate) layout: Option<Written<Layout>>,
+}
+
+/// Where a cell's address-space layout comes from, from the weaker to the stricter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// From a process that cells of this host are forked from: a start is faster, and a plugin that learns addresses in its
+    /// cell knows those of the others.
+    Shared,
+    /// From the kernel: the cell's program is executed anew.
+    Fresh,
+}
+
+impl Layout {
+    /// Both, from the weaker to the stricter.
+    pub const ALL: [Self; 2] = [Self::Shared, Self::Fresh];
+
+    /// The word a policy writes.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Fresh => "fresh",
+        }
+    }
 }
 
 /// What a granted path begins with.

@@ -130,6 +130,9 @@ impl Policy {
                 out.push(Line::new("layers.optional", layer.name(), std::slice::from_ref(place)));
             }
         }
+        if let Some((layout, place)) = &all.layout {
+            out.push(Line::new("layers.layout", layout.name(), std::slice::from_ref(place)));
+        }
         out
     }
 

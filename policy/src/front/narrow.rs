@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::front::calls::Calls;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::front::document::{Direct, Document, GrantedPath, Layer, Limit, List, OnDeny, Port};
+use crate::front::document::{Direct, Document, GrantedPath, Layer, Layout, Limit, List, OnDeny, Port};
 use crate::front::profiles::PREFIX;
 use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
 use crate::front::seccomp::Refusals;
@@ -22,7 +22,7 @@ use crate::front::text::Place;
 use layers::{narrow_optional, require_layers};
 pub(crate) use meet::Meet;
 use trust::narrow_trust;
-use values::{narrow_direct, narrow_limits, narrow_on_deny, narrow_refusals};
+use values::{narrow_direct, narrow_layout, narrow_limits, narrow_on_deny, narrow_refusals};
 
 /// Something that was written and is not in effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -122,6 +122,7 @@ pub(crate) struct Effective {
     pub(crate) limits: BTreeMap<Limit, (u64, Place)>,
     pub(crate) required: BTreeMap<Layer, (u32, Place)>,
     pub(crate) optional: BTreeMap<Layer, Place>,
+    pub(crate) layout: Option<(Layout, Place)>,
 }
 
 /// Which files are accepted: everything, or what some publisher signed or some digest names.
@@ -156,6 +157,7 @@ impl Effective {
             limits: BTreeMap::new(),
             required: BTreeMap::new(),
             optional: BTreeMap::new(),
+            layout: None,
         }
     }
 
@@ -226,6 +228,7 @@ pub(crate) fn narrow(base: Effective, layer: &Document, log: &mut Log) -> Effect
         limits: narrow_limits(base.limits, layer, log),
         required: require_layers(base.required.clone(), layer),
         optional: narrow_optional(base.optional, &base.required, layer, log),
+        layout: narrow_layout(base.layout, layer, log),
     }
 }
 

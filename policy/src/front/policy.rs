@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
-use crate::front::document::{Direct, Document, Layer, Limit, OnDeny};
+use crate::front::document::{Direct, Document, Layer, Layout, Limit, OnDeny};
 use crate::front::kernel::Arch;
 use crate::front::narrow::{Accepted, DEFAULTS, Effective, Granted, Log, Removed, narrow};
 use crate::front::profiles::{PREFIX, builtin, builtin_names};
@@ -201,6 +201,13 @@ impl Policy {
             None => (OnDeny::Kill, Place::unlined(DEFAULTS, "syscalls.on-deny").origin()),
         };
         Placed::new(answer, origin)
+    }
+
+    /// Where the cell's address-space layout comes from. A layout of its own is what somebody asks for, and costs a start
+    /// its speed.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        self.effective.layout.as_ref().map_or(Layout::Shared, |(layout, _)| *layout)
     }
 
     /// What is odd about the texts without being wrong.

@@ -357,6 +357,7 @@ impl Reader<'_> {
         let layers = Layers {
             require: self.list(table, at, "require", words::layer, name),
             optional: self.list(table, at, "optional", words::layer, name),
+            layout: self.word(table, at, "layout", words::layout),
         };
         if let (Some(require), Some(optional)) = (&layers.require, &layers.optional) {
             for item in &optional.items {

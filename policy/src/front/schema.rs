@@ -199,6 +199,17 @@ struct LayersText {
     require: Option<Vec<String>>,
     /// Enforced where possible; what is absent is reported.
     optional: Option<Vec<String>>,
+    /// Where a cell's address-space layout comes from; `shared` where no policy says so.
+    layout: Option<LayoutText>,
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum LayoutText {
+    /// From a process that cells of this host are forked from.
+    Shared,
+    /// From the kernel: the cell's program is executed anew.
+    Fresh,
 }
 
 /// What a `plugin.json` may ask for, under `requests`.

@@ -3,7 +3,7 @@
 use crate::front::arch::known_names;
 use crate::front::condition::{self, Conjunction};
 use crate::front::diagnostic::{Code, nearest};
-use crate::front::document::{Allowed, Direct, GrantedPath, Layer, LayerNeed, OnDeny, Port, Protocol, Root};
+use crate::front::document::{Allowed, Direct, GrantedPath, Layer, LayerNeed, Layout, OnDeny, Port, Protocol, Root};
 use crate::front::groups;
 use crate::front::rules::{Digest, Hardening, NotADigest, SymbolPattern};
 use crate::front::symbols::symbol_groups;
@@ -101,6 +101,10 @@ pub(crate) fn direct(text: &str) -> Result<Direct, Fault> {
 
 pub(crate) fn on_deny(text: &str) -> Result<OnDeny, Fault> {
     one_of(text, "consequence", OnDeny::ALL, OnDeny::name)
+}
+
+pub(crate) fn layout(text: &str) -> Result<Layout, Fault> {
+    one_of(text, "layout", Layout::ALL, Layout::name)
 }
 
 fn one_of<T: Copy, const N: usize>(

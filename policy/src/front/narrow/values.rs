@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Log;
-use crate::front::document::{Direct, Document, Limit, OnDeny};
+use crate::front::document::{Direct, Document, Layout, Limit, OnDeny, Written};
 use crate::front::text::Place;
 
 pub(super) fn narrow_direct(base: Option<(Direct, Place)>, layer: &Document, log: &mut Log) -> Option<(Direct, Place)> {
@@ -31,8 +31,22 @@ pub(super) fn narrow_on_deny(
     layer: &Document,
     log: &mut Log,
 ) -> Option<(OnDeny, Place)> {
-    let Some(written) = &layer.syscalls.on_deny else { return base };
     let show = |on_deny: OnDeny| format!("on-deny = \"{}\"", on_deny.name());
+    stricter(base, layer.syscalls.on_deny.as_ref(), show, log)
+}
+
+pub(super) fn narrow_layout(base: Option<(Layout, Place)>, layer: &Document, log: &mut Log) -> Option<(Layout, Place)> {
+    stricter(base, layer.layers.layout.as_ref(), |layout| format!("layout = \"{}\"", layout.name()), log)
+}
+
+/// The greater of two values, which is the stricter one.
+fn stricter<T: Copy + Ord>(
+    base: Option<(T, Place)>,
+    written: Option<&Written<T>>,
+    show: impl Fn(T) -> String,
+    log: &mut Log,
+) -> Option<(T, Place)> {
+    let Some(written) = written else { return base };
     Some(match base {
         Some((base, by)) if base >= written.value => {
             if base > written.value {
