@@ -1,6 +1,6 @@
 /* A hostile plugin defines act(). Built plainly, result() runs it when called; built with -DFROM_CONSTRUCTOR, it runs
  * while the plugin is mapped and result() only tells what came of it. act() returns 0 when it got its way and a negative
- * errno when it did not. */
+ * errno when it did not. The first line of each act says what it tries and what that would have meant. */
 #ifndef ACT_H
 #define ACT_H
 #ifndef _GNU_SOURCE
@@ -22,6 +22,32 @@ int result(void) { return kept; }
 int result(void) { return act(); }
 #endif
 
+/* The file that acts on files aim at; tests name one that a policy grants. */
+#ifndef TARGET
+#define TARGET "/tmp/lazaret-was-here"
+#endif
+
 /* For system calls: their result, or the negative errno. */
 static inline int outcome(long result) { return result < 0 ? -errno : 0; }
+
+/* A system call without the C library: where it would make another, or cannot be called yet. A negative errno is one. */
+__attribute__((always_inline, unused)) static inline long raw(long number, long first, long second, long third) {
+#ifdef __x86_64__
+	long result;
+	register long fourth __asm__("r10") = 0;
+	register long fifth __asm__("r8") = 0;
+	__asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(first), "S"(second), "d"(third), "r"(fourth), "r"(fifth)
+		: "rcx", "r11", "memory");
+	return result;
+#else
+	register long call __asm__("x8") = number;
+	register long result __asm__("x0") = first;
+	register long x1 __asm__("x1") = second;
+	register long x2 __asm__("x2") = third;
+	register long x3 __asm__("x3") = 0;
+	register long x4 __asm__("x4") = 0;
+	__asm__ volatile("svc #0" : "+r"(result) : "r"(call), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
+	return result;
+#endif
+}
 #endif

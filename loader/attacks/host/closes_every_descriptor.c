@@ -1,3 +1,4 @@
+/* Closes every descriptor: what it still found open would have been a way to the host. */
 #include "act.h"
 static int act(void) {
 	int closed = 0;

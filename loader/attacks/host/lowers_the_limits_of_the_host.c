@@ -1,3 +1,4 @@
+/* Leaves the host with three descriptors, so that it could open nothing more. */
 #include "act.h"
 #include <sys/resource.h>
 static int act(void) {

@@ -1,3 +1,4 @@
+/* Gives the host only the processor time that nobody else wants. */
 #include "act.h"
 #include <sched.h>
 static int act(void) {

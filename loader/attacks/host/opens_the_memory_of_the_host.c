@@ -1,3 +1,4 @@
+/* Opens the memory of the host, to read its secrets and to change its code. */
 #include "act.h"
 #include <fcntl.h>
 #include <stdio.h>

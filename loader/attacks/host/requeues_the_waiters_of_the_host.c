@@ -1,3 +1,4 @@
+/* Moves whoever waits on a shared word to another one, where no wake would ever find the host. */
 #include "act.h"
 #include <linux/futex.h>
 static int act(void) {

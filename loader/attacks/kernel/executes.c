@@ -1,3 +1,4 @@
+/* Starts another program in its place, with nothing of the plugin left to watch. */
 #include "act.h"
 static int act(void) {
 	char *arguments[] = { "true", NULL };

@@ -1,3 +1,4 @@
+/* Makes a ring that does what system calls do, without any filter seeing it. */
 #include "act.h"
 static int act(void) {
 	char parameters[256] = { 0 };

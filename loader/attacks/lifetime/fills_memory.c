@@ -1,3 +1,4 @@
+/* Takes all the memory there is. */
 #include "act.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* Makes a process that lives on when the cell is killed. */
 #include "act.h"
 static int act(void) {
 	long child = fork();

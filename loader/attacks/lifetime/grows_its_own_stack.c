@@ -1,6 +1,6 @@
+/* Makes a piece of its stack large elsewhere, where it stays uncounted, past its memory limit. */
 #include "act.h"
 #include <sys/mman.h>
-/* A piece of the stack, made large elsewhere, stays uncounted. */
 static int act(void) {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0) & ~(uintptr_t)4095;
 	void *place = mremap((void *)(here - 8192), 4096, 700 << 20, MREMAP_MAYMOVE);

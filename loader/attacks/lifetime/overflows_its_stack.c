@@ -1,3 +1,4 @@
+/* Calls itself until its stack is full. */
 #include "act.h"
 static int deeper(volatile char *above) {
 	volatile char here[4096];

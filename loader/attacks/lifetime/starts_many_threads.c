@@ -1,3 +1,4 @@
+/* Starts threads until the machine has no room for more. */
 #include "act.h"
 #include <pthread.h>
 #include <time.h>

@@ -1,3 +1,4 @@
+/* Takes the memory away under everything else in its process, the cell's own code included. */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

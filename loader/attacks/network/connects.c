@@ -1,3 +1,4 @@
+/* Connects to another machine, to which it could send what it was given. */
 #include "act.h"
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -1,5 +1,6 @@
-/* A plugin that knows how the region is laid out and lies in it. Each function gets a buffer of the reply and so the
- * address of its lane: control words one page before the payload (loader/cell/src/region.rs). */
+/* Lies in the memory it shares with the host, in each way that the host must notice. */
+/* Each function gets a buffer of the reply and so the address of its lane: control words one page before the payload
+ * (loader/cell/src/region.rs). */
 #include "act.h"
 #include <time.h>
 static int act(void) { return 0; }

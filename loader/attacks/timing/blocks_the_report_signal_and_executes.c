@@ -1,3 +1,4 @@
+/* Blocks the signal that reports violations, and starts another program. */
 #include "act.h"
 #include <signal.h>
 static int act(void) {

@@ -1,0 +1,6 @@
+/* Asks what file system a path is on, and how full it is. */
+#include "act.h"
+static int act(void) {
+	char what[256];
+	return outcome(syscall(SYS_statfs, "/", what));
+}

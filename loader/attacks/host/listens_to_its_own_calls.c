@@ -1,0 +1,9 @@
+/* Installs a filter that asks the plugin itself, which could then answer the cell's calls. */
+#include "act.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+static int act(void) {
+	struct sock_filter allow = { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW };
+	struct sock_fprog filter = { 1, &allow };
+	return outcome(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter));
+}

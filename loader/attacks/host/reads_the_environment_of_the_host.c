@@ -1,0 +1,9 @@
+/* Reads the environment of the host, where tokens and passwords are kept. */
+#include "act.h"
+#include <fcntl.h>
+#include <stdio.h>
+static int act(void) {
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/environ", getppid());
+	return outcome(open(path, O_RDONLY));
+}

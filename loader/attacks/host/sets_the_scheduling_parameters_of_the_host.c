@@ -1,0 +1,7 @@
+/* Changes the scheduling parameters of the host. */
+#include "act.h"
+#include <sched.h>
+static int act(void) {
+	struct sched_param none = { 0 };
+	return outcome(sched_setparam(getppid(), &none));
+}

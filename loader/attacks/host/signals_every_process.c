@@ -1,0 +1,4 @@
+/* Kills every process it may signal, the host among them. */
+#include "act.h"
+#include <signal.h>
+static int act(void) { return outcome(kill(-1, SIGKILL)); }

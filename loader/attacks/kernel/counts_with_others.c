@@ -1,0 +1,3 @@
+/* Makes a semaphore that every cell of the user can use. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_semget, 0x6c7a, 1, 01600)); }

@@ -1,0 +1,3 @@
+/* Has the kernel write a record of every process into a file of its choice. */
+#include "act.h"
+static int act(void) { return outcome(acct(NULL)); }

@@ -1,0 +1,3 @@
+/* Makes a message queue that every cell of the user can read. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_msgget, 0x6c7a, 01600)); }

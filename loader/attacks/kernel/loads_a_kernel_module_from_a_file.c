@@ -1,0 +1,3 @@
+/* Loads code into the kernel from a file. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_finit_module, 0, "", 0)); }

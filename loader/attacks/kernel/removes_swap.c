@@ -1,0 +1,3 @@
+/* Takes the swap away, and with it memory from everybody. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_swapoff, "/tmp/lazaret-swap")); }

@@ -1,0 +1,3 @@
+/* Gives the machine's domain another name. */
+#include "act.h"
+static int act(void) { return outcome(setdomainname("lazaret", 7)); }

@@ -1,0 +1,3 @@
+/* Asks for a restart of the machine. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_reboot, 0xfee1dead, 672274793, 0, NULL)); }

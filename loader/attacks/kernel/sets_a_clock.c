@@ -1,0 +1,4 @@
+/* Sets a clock of the machine. */
+#include "act.h"
+#include <time.h>
+static int act(void) { return outcome(clock_settime(CLOCK_REALTIME, &(struct timespec){ 1, 0 })); }

@@ -1,0 +1,3 @@
+/* Makes memory that every cell of the user can attach. */
+#include "act.h"
+static int act(void) { return outcome(syscall(SYS_shmget, 0x6c7a, 4096, 01600)); }

@@ -1,0 +1,6 @@
+/* Makes the clock of the machine run faster. */
+#include "act.h"
+static int act(void) {
+	char time[256] = { 0 };
+	return outcome(syscall(SYS_adjtimex, time));
+}

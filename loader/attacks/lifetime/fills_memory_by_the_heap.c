@@ -1,0 +1,3 @@
+/* Moves the end of its heap a terabyte up. */
+#include "act.h"
+static int act(void) { return outcome(sbrk(1l << 40) == (void *)-1 ? -ENOMEM : 0); }

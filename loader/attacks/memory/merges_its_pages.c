@@ -1,0 +1,7 @@
+/* Has the kernel merge equal pages, which tells whether another process has the same content. */
+#include "act.h"
+#include <sys/mman.h>
+static int act(void) {
+	void *place = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	return place == MAP_FAILED ? -errno : outcome(madvise(place, 4096, MADV_MERGEABLE));
+}
