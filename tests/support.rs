@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use lazaret::{Cell, Error, Host, Loaded, Opened, Outcome, Ready, Signature, Value};
 
@@ -51,15 +51,21 @@ pub(crate) fn attack(act: &str, flags: &[&str]) -> PathBuf {
 }
 
 fn build(source: &Path, flags: &[&str]) -> PathBuf {
-    static BUILT: Mutex<Option<HashMap<String, PathBuf>>> = Mutex::new(None);
-    let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let built = built.get_or_insert_default();
+    // A place for each file: one waits for its own compiler, not for that of another.
+    static BUILT: Mutex<Option<HashMap<String, Arc<OnceLock<PathBuf>>>>> = Mutex::new(None);
     let key = format!("{} {}", source.display(), flags.join(" "));
-    if let Some(path) = built.get(&key) {
-        return path.clone();
-    }
+    let place = {
+        let mut built = BUILT.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(built.get_or_insert_default().entry(key).or_default())
+    };
+    place.get_or_init(|| compile(source, flags)).clone()
+}
+
+fn compile(source: &Path, flags: &[&str]) -> PathBuf {
+    static NUMBER: AtomicUsize = AtomicUsize::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let stem = source.file_stem().expect("a name").to_string_lossy().into_owned();
-    let path = scratch().join(format!("{stem}-{}.so", built.len()));
+    let path = scratch().join(format!("{stem}-{number}.so"));
     let mut command = match source.extension().and_then(OsStr::to_str) {
         Some("c") => compiler("cc", &["-shared", "-fPIC", "-O1", "-g0", "-pthread"]),
         Some("cpp") => compiler("c++", &["-shared", "-fPIC", "-O1", "-std=c++17", "-pthread"]),
@@ -69,7 +75,6 @@ fn build(source: &Path, flags: &[&str]) -> PathBuf {
     command.args(flags).arg(source).arg("-o").arg(&path);
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}; run tests/setup"));
     assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
-    built.insert(key, path.clone());
     path
 }
 
