@@ -1,11 +1,11 @@
 //! Files: what is read, written or left behind.
 
 use super::Alone::{Maybe, Never, Works};
-use super::Stop::{Does, Errno, ErrnoEither, Limit, Refused, RefusedEither};
+use super::Stop::{Does, Errno, ErrnoEither, GetsThrough, Limit, Refused, RefusedEither};
 use super::errno::{EACCES, EMFILE, ENOSYS, EPERM, EXDEV};
 use super::{
-    Act, By, CHMOD, LINK, NODE, NOTHING_BUT_THE_PATH, POLL, READ, READ_ELSEWHERE, TRUNCATE_ELSEWHERE, WRITE,
-    WRITE_ELSEWHERE, WRITE_LITTLE, act, try_all,
+    Act, By, LINK, NODE, NOTHING_BUT_THE_PATH, POLL, READ, READ_ELSEWHERE, TRUNCATE_ELSEWHERE, WRITE, WRITE_ELSEWHERE,
+    WRITE_LITTLE, act, try_all,
 };
 
 pub(super) fn acts() -> Vec<Act> {
@@ -60,12 +60,9 @@ pub(super) fn acts() -> Vec<Act> {
         act("asks_for_the_file_system", "F02", Refused("statfs"), Works).if_permitted(&["statfs"], Does),
         act("watches_a_directory", "F02", Refused("inotify_init1"), Works)
             .if_permitted(&["inotify_init1", "inotify_add_watch"], Does),
-        act("watches_the_file_system", "F02", Refused("fanotify_init"), Works)
-            .if_permitted(&["fanotify_init"], Errno(By::Capabilities, EPERM)),
+        act("watches_the_file_system", "F02", Refused("fanotify_init"), Works).if_permitted(&["fanotify_init"], Does),
         act("changes_its_directory", "F02", Refused("chdir"), Works),
-        act("changes_the_mode_of_a_file", "F03 F07", Refused("fchmodat"), Works)
-            .under(WRITE, Refused("fchmodat"))
-            .under(CHMOD, Does),
+        act("changes_the_mode_of_a_file", "F03 F07", Refused("fchmodat"), Works).under(WRITE, Refused("fchmodat")),
         act("changes_the_mode_of_an_open_file", "F03 F07", Refused("openat"), Works).under(WRITE, Refused("fchmod")),
         act("changes_the_owner_of_a_file", "F03", Refused("fchownat"), Works).under(WRITE, Refused("fchownat")),
         act("changes_the_times_of_a_file", "F03", Refused("utimensat"), Works).under(WRITE, Refused("utimensat")),
@@ -94,7 +91,7 @@ pub(super) fn acts() -> Vec<Act> {
             .under(WRITE, Does),
         act("moves_a_file_out", "F06", Refused("renameat2"), Works)
             .under(WRITE, ErrnoEither(By::Landlock, EACCES, EXDEV)),
-        act("makes_a_setuid_file", "F07", Refused("openat"), Works).under(WRITE, Refused("openat")),
+        act("makes_a_setuid_file", "F07", Refused("openat"), Works).under(WRITE, GetsThrough),
         act("names_a_file_with_an_escape", "F08", Refused("openat"), Works),
         act("nests_directories", "F08", Refused("mkdirat"), Works).under(WRITE, Does),
         act("exhausts_its_descriptors", "F09", Refused("eventfd2"), Maybe("the limit of descriptors is the machine's"))

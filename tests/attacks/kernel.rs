@@ -35,7 +35,7 @@ pub(super) fn acts() -> Vec<Act> {
             Refused("delete_module"),
             Maybe("needs a capability of the whole machine"),
         )
-        .if_permitted(&["delete_module"], Errno(By::Capabilities, EPERM)),
+        .if_permitted(&["delete_module"], ErrnoEither(By::Capabilities, EPERM, ENOSYS)),
         act("reads_the_log_of_the_kernel", "K03", Refused("syslog"), Maybe("needs a capability of the whole machine"))
             .if_permitted(&["syslog"], ErrnoEither(By::Capabilities, EPERM, EACCES)),
         act(
@@ -80,10 +80,10 @@ pub(super) fn acts() -> Vec<Act> {
         act("moves_its_thread_pointer", "K10", Refused("arch_prctl"), Works).only_x86(),
         act("takes_io_ports", "K10", Refused("ioperm"), Maybe("needs CAP_SYS_RAWIO"))
             .only_x86()
-            .if_permitted(&["ioperm"], Errno(By::Capabilities, EPERM)),
+            .if_permitted(&["ioperm"], ErrnoEither(By::Capabilities, EPERM, ENOSYS)),
         act("takes_every_io_port", "K10", Refused("iopl"), Maybe("needs CAP_SYS_RAWIO"))
             .only_x86()
-            .if_permitted(&["iopl"], Errno(By::Capabilities, EPERM)),
+            .if_permitted(&["iopl"], ErrnoEither(By::Capabilities, EPERM, ENOSYS)),
         act("sets_a_thread_area", "K10", Refused("set_thread_area"), Maybe("64-bit programs have no such areas"))
             .only_x86(),
         act("becomes_root", "K11", Refused("setuid"), Works).if_permitted(&["setuid"], Errno(By::Kernel, EPERM)),
@@ -107,7 +107,7 @@ pub(super) fn acts() -> Vec<Act> {
             Maybe("the kernel refuses a tracer of itself"),
         ),
         act("shares_memory_by_number", "K13", Refused("shmget"), Works),
-        act("counts_with_others", "K13", Refused("semget"), Works).if_permitted(&["semget"], Does),
+        act("counts_with_others", "K13", Refused("semget"), Works),
         act("leaves_messages", "K13", Refused("msgget"), Works),
         act("opens_a_message_queue", "K13", Refused("mq_open"), Works)
             .if_permitted(&["mq_open"], ErrnoEither(By::Limits, EMFILE, EACCES)),
