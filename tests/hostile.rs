@@ -1,4 +1,4 @@
-//! Every act that a hostile plugin tries: what stopped it, from a call and from a constructor, and that the host goes on.
+//! How a hostile plugin ends, and what its report says; `attacks.rs` has a row for every act.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};

@@ -16,13 +16,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("lowers_the_limits_of_the_host", "H09", Refused("prlimit64"), Works).at_load_too(&[]),
         act("moves_the_host_to_idle", "H10 L21", Refused("sched_setscheduler"), Works).at_load_too(&[]),
         act("opens_the_memory_of_the_host", "H05 L21", Refused("openat"), Works).at_load_too(&[]),
-        act(
-            "reads_the_memory_of_the_host",
-            "H04 L21",
-            Refused("process_vm_readv"),
-            Maybe("the address means nothing there"),
-        )
-        .at_load_too(&[]),
+        act("reads_the_memory_of_the_host", "H04 L21", Refused("process_vm_readv"), Works).at_load_too(&[]),
         act("requeues_the_waiters_of_the_host", "K16", Refused("futex"), Works).at_load_too(&[]),
         act("signals_the_host", "H07 L21", Refused("kill"), Works).at_load_too(&[]),
         act("traces_the_host", "H03 L21", Refused("ptrace"), Works).at_load_too(&[]),
@@ -35,12 +29,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("locks_inherited_descriptors", "H02", Refused("flock"), Works),
         act("seizes_the_host", "H03 L21", Refused("ptrace"), Works),
         act("asks_the_host_to_trace_it", "H03 K12", Refused("ptrace"), Works),
-        act(
-            "writes_into_the_memory_of_the_host",
-            "H04 L21",
-            Refused("process_vm_writev"),
-            Maybe("the address means nothing there"),
-        ),
+        act("writes_into_the_memory_of_the_host", "H04 L21", Refused("process_vm_writev"), Works),
         act("takes_a_handle_of_the_host", "H04 L21", Refused("pidfd_open"), Works).if_permitted(&["pidfd_open"], Does),
         act("takes_a_descriptor_of_the_host", "H04 L21", Refused("pidfd_open"), Works),
         act("takes_a_descriptor_by_number", "H04 H01", Refused("pidfd_getfd"), Maybe("needs a handle to inherit")),

@@ -2,7 +2,8 @@
 #include "act.h"
 #include <sys/uio.h>
 static int act(void) {
-	static char theirs[8], ours[8];
-	struct iovec from = { ours, sizeof ours }, into = { theirs, sizeof theirs };
+	/* The environment lies at the same address there, if the host was not started anew since. */
+	static char ours[8];
+	struct iovec from = { ours, sizeof ours }, into = { environ, sizeof ours };
 	return outcome(process_vm_writev(getppid(), &from, 1, &into, 1, 0));
 }

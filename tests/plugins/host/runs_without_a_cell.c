@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
 	if (argc != 2 || getpid() != 1) return 2;
 	int plugin = open(argv[1], O_RDONLY);
 	if (plugin < 0) return 2;
-	/* The acts leave files in /tmp and look into /proc. */
+	/* The acts leave files in /tmp and /dev/shm and look into /proc. */
+	if (mount("lazaret", "/dev/shm", "tmpfs", 0, "size=1m") < 0) return 3;
 	if (mount("lazaret", "/tmp", "tmpfs", 0, "size=16m") < 0 || mount("proc", "/proc", "proc", 0, NULL) < 0) return 3;
 	close(open("/tmp/lazaret-was-here", O_RDWR | O_CREAT, 0600));
 	close(open("/tmp/lazaret-was-here.other", O_RDWR | O_CREAT, 0600));
