@@ -153,7 +153,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("calls_beyond_the_table", "K17", Refused("system call 4000"), Fails(ENOSYS)).at_load_too(&[]),
         act("calls_number_minus_one", "K17", RefusedEither("system call 4294967295", "?"), Fails(ENOSYS))
             .at_load_too(&[]),
-        act("reads_fine_clocks", "K18 L19", Does, Works),
+        act("reads_fine_clocks", "K18", Does, Works),
         act("uses_the_old_page_of_calls", "K18", DoesOr("SIGSEGV"), Maybe("kernels have it switched off")).only_x86(),
     ]
 }

@@ -30,7 +30,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("executes_its_stack", "K08", Crash("SIGSEGV"), Dies),
         act("switches_writable_or_executable_off", "K08 H15", Refused("prctl"), Maybe("needs a kernel from 6.3")),
         act("punches_a_hole", "R05", Refused("madvise"), Fails(EINVAL)),
-        act("merges_its_pages", "L19 K14", Refused("madvise"), Maybe("kernels without merging")),
+        act("merges_its_pages", "K14", Refused("madvise"), Maybe("kernels without merging")),
         act("makes_a_shadow_stack", "K08 K17", Errno(By::Seccomp, ENOSYS), Maybe("newer than many processors"))
             .at_load_too(&[Refused("map_shadow_stack")]),
     ]
