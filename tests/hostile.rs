@@ -50,11 +50,6 @@ fn assert_refused_call(outcome: &Outcome, act: &str) {
     assert!(!advice.to_string().is_empty());
 }
 
-/// Constructors run under the load-phase filters, which permit opening and mapping files: there another layer answers.
-fn answered(errno: i64) -> impl Fn(Outcome) {
-    move |outcome| assert_eq!(returned(outcome), Value::Signed(-errno))
-}
-
 #[test]
 fn imports_that_compute_denies_are_refused_before_anything_is_mapped() {
     for name in ["connects", "forks", "leaves_its_namespaces"] {

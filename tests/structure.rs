@@ -178,3 +178,34 @@ fn the_cell_links_no_parser() {
         assert!(!tree.lines().any(|line| line.split(' ').next() == Some(parser)), "{parser} is linked:\n{tree}");
     }
 }
+
+/// Where a cell's C library lies, for root to see.
+fn layout_of(cell: &lazaret::Cell<lazaret::Ready>) -> Option<String> {
+    let maps = fs::read_to_string(format!("/proc/{}/maps", cell.pid())).ok()?;
+    maps.lines().find(|line| line.contains("libc.so.6")).map(|line| line.split('-').next().unwrap_or("").to_owned())
+}
+
+#[test]
+fn cells_share_a_layout_until_one_crashes_or_the_policy_asks_for_its_own() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIPPED: where a cell's code lies can only be seen by root");
+        return;
+    }
+    let host = crate::support::host();
+    let file = plugin("good/counts.c", &[]);
+    let load = |policy: &str| {
+        let policy = host.policy(policy).expect("a policy");
+        host.load(Opened::open(&file).expect("open"), policy).expect("load").cell
+    };
+    let (one, mut two) = (load("builtin:compute"), load("builtin:compute"));
+    let shared = layout_of(&one).expect("maps");
+    assert_eq!(layout_of(&two).as_ref(), Some(&shared));
+
+    let text = "lazaret = 1\nname = \"fresh\"\nextends = \"builtin:compute\"\n[layers]\nlayout = \"fresh\"\n";
+    let fresh = policy_file("fresh", text);
+    let fresh = [(); 2].map(|()| layout_of(&load(fresh.to_str().expect("UTF-8"))).expect("maps"));
+    assert!(fresh[0] != fresh[1] && !fresh.contains(&shared), "{fresh:?} {shared}");
+
+    assert!(matches!(crate::support::call(&mut two, "crash()", &[]), Outcome::Crashed(_)));
+    assert_ne!(layout_of(&load("builtin:compute")), Some(shared), "nobody tries one layout twice");
+}

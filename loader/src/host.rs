@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use lazaret_cell::wire::Network;
-use lazaret_policy::{KernelSupport, Policy};
+use lazaret_policy::{KernelSupport, Layout, Policy};
 
 use crate::cell::{Cell, CellError, Ready};
 use crate::cgroup::Delegated;
@@ -184,7 +184,11 @@ impl Host {
     /// A process to fork the cell from, and the libraries that the cell must still map.
     fn zygote(&self, planned: &Planned) -> Result<(Arc<Zygote>, NamedLibraries), CellError> {
         loop {
-            let zygote = self.zygotes.of(&self.cell_program, planned.network())?;
+            let zygote = match planned.layout() {
+                Layout::Shared => self.zygotes.of(&self.cell_program, planned.network())?,
+                // It forks this one cell and ends.
+                Layout::Fresh => Arc::new(Zygote::start(&self.cell_program, planned.network())?),
+            };
             let mut rest = Vec::new();
             let mut outdated = false;
             for (name, library) in planned.libraries() {

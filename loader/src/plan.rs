@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazaret_cell::wire::Network;
-use lazaret_policy::{KernelSupport, Missing, Policy, Variables};
+use lazaret_policy::{KernelSupport, Layout, Missing, Policy, Variables};
 
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::cgroup::Delegated;
@@ -71,6 +71,11 @@ impl Planned {
 
     pub(crate) fn runner(&self) -> Option<&Arc<Runner>> {
         self.runner.as_ref()
+    }
+
+    /// Whether its cells may have the address-space layout of others.
+    pub(crate) fn layout(&self) -> Layout {
+        self.load.policy.layout()
     }
 
     pub(crate) fn libraries(&self) -> &[(String, Arc<Library>)] {

@@ -56,7 +56,10 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
     // Mapped for as long as the process lives: the signal handlers write into it.
     let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
     let work = match executed {
-        None => Work::Map { plugin, libraries },
+        None => {
+            drop(halves);
+            Work::Map { plugin, libraries }
+        }
         Some((runner, loader)) => {
             let Descriptors { requests, replies } = halves;
             let parts = Parts { requests, replies, plugin, runner, loader, libraries };
