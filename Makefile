@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: demo test check bench fuzz
+.PHONY: demo test check bench soak fuzz
 
 # Audits and calls a real library of this machine, then a hostile plugin.
 demo:
@@ -26,6 +26,11 @@ check:
 bench:
 	tests/setup cc readelf zlib
 	$(CARGO) bench --locked --bench speed
+
+# A million calls and 2000 deaths of cells in one host, which must count the same afterwards. Minutes.
+soak:
+	tests/setup cc
+	$(CARGO) bench --locked --bench soak
 
 # Ten minutes for each fuzz target, from the seeds that are kept and what earlier runs found. Needs cargo-fuzz and a
 # nightly compiler.

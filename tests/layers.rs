@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use lazaret::{CellError, Error, Layer, Outcome, Value};
+use lazaret::{CellError, Error, Layer, Opened, Outcome, Reports, Value};
 
 use crate::support::{attack, bytes, call, directory, load, plugin, policy_file, returned};
 
@@ -207,4 +207,98 @@ fn a_refused_call_answers_with_an_errno_where_the_policy_says_so() {
     let policy = policy_file("errno", text);
     let mut loaded = load(&attack("executes", &[]), policy.to_str().expect("UTF-8")).expect("load");
     assert_eq!(returned(call(&mut loaded.cell, "result() -> i32", &[])), Value::Signed(-1), "EPERM");
+}
+
+/// What a watching host is told after a call.
+fn watched(policy: &str, signature: &str, arguments: &[Value]) -> (Outcome, Reports) {
+    let host = crate::support::host().watching();
+    let policy = host.policy(policy).expect("a policy");
+    let opened = Opened::open(&plugin("good/touches_files.c", &[])).expect("open");
+    let mut cell = host.load(opened, policy).expect("load").cell;
+    let outcome = call(&mut cell, signature, arguments);
+    let reports = cell.reports();
+    assert_eq!(cell.reports(), Reports::default(), "told once");
+    (outcome, reports)
+}
+
+#[test]
+fn a_watching_host_is_told_which_file_landlock_refused_and_what_would_grant_it() {
+    let granted = directory("watch-granted");
+    let (inside, outside) = (readable(&granted, "inside"), readable(&directory("watch-other"), "outside"));
+    let grant = format!("[files]\nread = [\"{}\"]\n", granted.display());
+    let policy = policy("watch", &grant, "\"@files-read\", \"@files-write\"");
+
+    let (outcome, reports) = watched(&policy, READ, &[path(&inside), Value::Unsigned(6)]);
+    assert_eq!((returned(outcome), reports.list.len()), (Value::Signed(6), 0), "permitted, and nothing to tell");
+
+    let (outcome, reports) = watched(&policy, READ, &[path(&outside), Value::Unsigned(6)]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES), "as without watching");
+    let [report] = &reports.list[..] else { panic!("{reports:?}") };
+    assert_eq!((report.layer, report.act.as_str(), report.claim), (Layer::Landlock, "openat", true));
+    assert_eq!(report.path.as_deref(), outside.to_str());
+    assert_eq!(report.place.as_ref().expect("a place").symbol, "read_file");
+    let advice = report.advice.as_ref().expect("advice");
+    let snippet = advice.snippet.as_ref().expect("a snippet");
+    assert_eq!(advice.key, "files.read");
+    assert!(snippet.contains(granted.to_str().expect("UTF-8")) && snippet.contains(outside.to_str().expect("UTF-8")));
+    // What it says can be pasted: then the same is permitted.
+    let list = snippet.lines().nth(1).expect("a list");
+    let policy = self::policy("watch-pasted", &format!("[files]\n{list}\n"), "\"@files-read\", \"@files-write\"");
+    let (outcome, reports) = watched(&policy, READ, &[path(&outside), Value::Unsigned(6)]);
+    assert_eq!((returned(outcome), reports.list.len()), (Value::Signed(6), 0));
+
+    let (outcome, reports) =
+        watched(&policy, WRITE, &[path(&inside.with_file_name("new")), bytes(b"x"), Value::Length]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES));
+    assert_eq!(reports.list[0].advice.as_ref().expect("advice").key, "files.write");
+    // A file that is not there is nobody's refusal.
+    let (_, reports) = watched(&policy, READ, &[path(&inside.with_file_name("none")), Value::Unsigned(6)]);
+    assert_eq!(reports, Reports::default());
+}
+
+#[test]
+fn a_watching_host_is_told_which_port_landlock_refused() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let port = listener.local_addr().expect("address").port();
+    let policy = policy("watch-port", "[network]\nconnect = [\"tcp:1\"]\n", "\"@network-client\"");
+    let (outcome, reports) = watched(&policy, CONNECT, &[Value::Unsigned(port.into())]);
+    assert_eq!(returned(outcome), Value::Signed(-EACCES));
+    assert_eq!(reports.list[0].path.as_deref(), Some(format!("tcp:{port}").as_str()));
+    let advice = reports.list[0].advice.as_ref().expect("advice");
+    assert_eq!(advice.snippet.as_deref(), Some(format!("[network]\nconnect = [\"tcp:1\", \"tcp:{port}\"]\n").as_str()));
+}
+
+#[test]
+fn a_file_tree_of_its_own_has_what_is_granted_and_nothing_else() {
+    if !crate::support::host().kernel().expect("a cell").namespaces.mount {
+        eprintln!("SKIPPED: this machine gives cells no mount namespace");
+        return;
+    }
+    let granted = directory("tree-granted");
+    let (inside, outside) = (readable(&granted, "inside"), readable(&directory("tree-other"), "outside"));
+    fs::set_permissions(&granted, fs::Permissions::from_mode(0o777)).expect("permissions");
+    let grant = format!("[files]\nread = [\"{}\"]\n[layers]\nrequire = [\"mount\"]\n", granted.display());
+    let policy = policy("tree", &grant, "\"@files-read\", \"@files-write\"");
+    let (outcome, _) = watched(&policy, READ, &[path(&inside), Value::Unsigned(6)]);
+    assert_eq!(returned(outcome), Value::Signed(6));
+    let (outcome, reports) = watched(&policy, READ, &[path(&outside), Value::Unsigned(6)]);
+    assert_eq!(returned(outcome), Value::Signed(-2), "ENOENT: it is not there");
+    assert_eq!(reports.list[0].layer, Layer::Mount);
+}
+
+#[test]
+fn a_refused_call_is_reported_and_the_plugin_goes_on_where_the_policy_says_so() {
+    let text = "lazaret = 1\nname = \"report\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+                [syscalls]\nallow = [\"@compute\"]\nrules = [{ call = \"execve\", answer = \"report\" }]\n";
+    let policy = policy_file("report", text);
+    let mut cell = load(&attack("executes", &[]), policy.to_str().expect("UTF-8")).expect("load").cell;
+    assert_eq!(returned(call(&mut cell, "result() -> i32", &[])), Value::Signed(-1), "EPERM");
+    let reports = cell.reports();
+    assert_eq!((reports.list.len(), reports.lost), (1, 0));
+    assert_eq!((reports.list[0].layer, reports.list[0].act.as_str()), (Layer::Seccomp, "execve"));
+    for _ in 0..20 {
+        assert_eq!(returned(call(&mut cell, "result() -> i32", &[])), Value::Signed(-1));
+    }
+    let reports = cell.reports();
+    assert_eq!((reports.list.len(), reports.lost), (8, 12), "the newest, and how many there were");
 }

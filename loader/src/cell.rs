@@ -526,15 +526,16 @@ impl Cell<Ready> {
         }
     }
 
-    /// Calls that were refused since the last look and did not end the cell: those that the policy answers with `report`.
-    /// They are the cell's claim.
+    /// Calls that were refused since the last look and did not end the cell: those that the policy answers with `report`, and
+    /// where the host watches ([`Host::watching`](crate::Host::watching)) those that Landlock refused. They are the cell's
+    /// claim; that it was Landlock is predicted from the plan.
     pub fn reports(&mut self) -> Reports {
         let (reports, count) = self.region.reports(self.state.reported);
         let lost = count.saturating_sub(self.state.reported).saturating_sub(reports.len() as u64);
         // Never backwards, whatever the cell writes there.
         self.state.reported = self.state.reported.max(count);
         let symbols = Symbols { object: &self.object, bias: Some(self.state.bias) };
-        let list = reports.iter().map(|report| of_report(report, &symbols, &self.policy)).collect();
+        let list = reports.iter().filter_map(|report| of_report(report, &symbols, &self.policy, &self.plan)).collect();
         Reports { list, lost }
     }
 

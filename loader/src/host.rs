@@ -36,6 +36,8 @@ pub struct Host {
     zygotes: Zygotes,
     policies: Policies,
     trust: Option<TrustDocument>,
+    /// Whether cells watch what Landlock refuses.
+    watching: bool,
 }
 
 /// A plugin that is ready to be called.
@@ -83,7 +85,7 @@ impl Host {
         let policies = Policies::of_this_machine()?;
         let (kernel, groups) = (OnceLock::new(), OnceLock::new());
         let zygotes = Zygotes::default();
-        Ok(Self { cell_program: program, libraries, kernel, groups, zygotes, policies, trust: None })
+        Ok(Self { cell_program: program, libraries, kernel, groups, zygotes, policies, trust: None, watching: false })
     }
 
     /// Uses a trust document, which says what keys the publishers of a policy have.
@@ -101,6 +103,14 @@ impl Host {
     #[must_use]
     pub fn with_policies(mut self, policies: Policies) -> Self {
         self.policies = policies;
+        self
+    }
+
+    /// Has cells watch the calls that Landlock may refuse, so that [`Cell::reports`] tells which file or port it was: to find
+    /// out what a plugin needs. The same is permitted; each such call costs some microseconds more. A runner's are not watched.
+    #[must_use]
+    pub fn watching(mut self) -> Self {
+        self.watching = true;
         self
     }
 
@@ -147,7 +157,8 @@ impl Host {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
         let policy = verified.narrow(policy).map_err(Error::Policy)?;
         let audited = verified.audit(&policy, &self.libraries).map_err(Error::Audit)?;
-        audited.plan(policy, self.kernel()?).map_err(Error::Plan)
+        let planned = audited.plan(policy, self.kernel()?).map_err(Error::Plan)?;
+        Ok(if self.watching { planned.watch(self.kernel()?)? } else { planned })
     }
 
     /// Takes a copy of a runner: a program that maps plugins of its kind in their cells.

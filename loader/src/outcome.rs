@@ -4,8 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use lazaret_cell::wire::FUNCTION_LIMIT;
-use lazaret_cell::{Incident, IncidentKind, Report};
-use lazaret_policy::{Advice, Arch, Layer, Policy};
+use lazaret_cell::{Incident, IncidentKind, Refused, Report};
+use lazaret_policy::{Advice, Arch, Layer, PathRule, Plan, Policy};
 use serde::Serialize;
 
 use crate::audit::Object;
@@ -129,7 +129,8 @@ impl Violation {
     pub const fn code(&self) -> &'static str {
         match self.layer {
             Layer::Limits => "V-LIMIT",
-            Layer::Landlock => "V-FILE",
+            Layer::Landlock => "V-LANDLOCK",
+            Layer::Mount => "V-MOUNT",
             _ => "V-SYSCALL",
         }
     }
@@ -352,16 +353,98 @@ fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Pol
 }
 
 /// Turns what a living cell reported into a violation: a call that was refused with an error, after which the plugin went on.
-pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy) -> Violation {
-    Violation {
-        layer: Layer::Seccomp,
-        act: name_of_call(report.syscall),
+/// `None` where the kernel refused what the plan permits: then the file's own permissions did, or there is no such file.
+pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy, plan: &Plan) -> Option<Violation> {
+    let act = name_of_call(report.syscall);
+    let (layer, path, advice) = match report.refused {
+        Refused::Filter => {
+            let advice = policy.syscall_advice(report.syscall, Arch::NATIVE, Some(&report.arguments));
+            (Layer::Seccomp, None, advice)
+        }
+        Refused::Kernel(errno) => refused_by(errno, &act, report, policy, plan)?,
+    };
+    Some(Violation {
+        layer,
+        act,
         arguments: report.arguments.to_vec(),
-        path: report.path.as_ref().map(|path| String::from_utf8_lossy(path).into_owned()),
+        path,
         place: symbols.of(report.instruction, &report.callers),
-        advice: Some(policy.syscall_advice(report.syscall, Arch::NATIVE, Some(&report.arguments))),
+        advice: Some(advice),
         claim: true,
+    })
+}
+
+/// Which layer refused a call that the filters permit, predicted from the plan: the error alone does not say.
+fn refused_by(
+    errno: i32,
+    act: &str,
+    report: &Report,
+    policy: &Policy,
+    plan: &Plan,
+) -> Option<(Layer, Option<String>, Advice)> {
+    const ENOENT: i32 = 2;
+    let named = report.path.as_deref()?;
+    if matches!(act, "connect" | "bind") {
+        let port = port_of(named)?;
+        let asked = if act == "bind" { bits::BIND_TCP } else { bits::CONNECT_TCP };
+        let ports = &plan.landlock.as_ref()?.ports;
+        if errno == ENOENT || ports.iter().any(|rule| rule.port == port && rule.access & asked != 0) {
+            return None;
+        }
+        let port = format!("tcp:{port}");
+        let advice = policy.port_advice(&port, act == "bind");
+        return Some((Layer::Landlock, Some(port), advice));
     }
+    let write = writes(act, &report.arguments);
+    let rules = plan.landlock.as_ref().map_or(&[][..], |landlock| &landlock.paths);
+    if !named.starts_with(b"/") || rules.iter().any(|rule| covers(rule, named, write)) {
+        return None;
+    }
+    let layer = match errno {
+        // In a file tree of the cell's own, what is not granted is not there.
+        ENOENT if plan.namespaces.mount => Layer::Mount,
+        ENOENT => return None,
+        _ => Layer::Landlock,
+    };
+    let path = String::from_utf8_lossy(named).into_owned();
+    let mut advice = policy.file_advice(&path, write);
+    // The plugin's words, and printed.
+    advice.what = Some(crate::audit::escape(&path));
+    Some((layer, Some(path), advice))
+}
+
+/// The port of an IPv4 or IPv6 address (`sockaddr_in`, `sockaddr_in6`).
+fn port_of(address: &[u8]) -> Option<u16> {
+    let &[family, family_high, high, low, ..] = address else { return None };
+    matches!(u16::from_ne_bytes([family, family_high]), 2 | 10).then(|| u16::from_be_bytes([high, low]))
+}
+
+/// Whether a call on a path changes something there. Reading flags of open(2).
+fn writes(act: &str, arguments: &[u64; 6]) -> bool {
+    const CHANGING: u64 = 0o3 | 0o100 | 0o1000;
+    match act {
+        "open" => arguments[1] & CHANGING != 0,
+        "openat" => arguments[2] & CHANGING != 0,
+        // Its flags lie in memory; most files are opened to be read.
+        "openat2" => false,
+        _ => true,
+    }
+}
+
+/// Whether a rule grants a path, as text: what links lead to is the kernel's to say.
+fn covers(rule: &PathRule, path: &[u8], write: bool) -> bool {
+    let wanted = if write { bits::WRITE_FILE } else { bits::READ_FILE };
+    let beneath = path.strip_prefix(rule.path.as_slice());
+    let inside = beneath.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || rule.path == b"/");
+    inside && rule.access & wanted != 0
+}
+
+/// Bits of `<linux/landlock.h>`.
+mod bits {
+    pub(super) const WRITE_FILE: u64 = 1 << 1;
+    pub(super) const READ_FILE: u64 = 1 << 2;
+    pub(super) const BIND_TCP: u64 = 1 << 0;
+    pub(super) const CONNECT_TCP: u64 = 1 << 1;
 }
 
 fn name_of_call(number: u32) -> String {

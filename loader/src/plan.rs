@@ -54,6 +54,12 @@ impl Planned {
         if self.load.plan.namespaces.net { Network::Own } else { Network::Host }
     }
 
+    /// The same, in cells that watch what Landlock refuses.
+    pub(crate) fn watch(mut self, kernel: &KernelSupport) -> Result<Self, CellError> {
+        self.load.policy.watch(&mut self.load.plan, kernel).map_err(CellError::Rules)?;
+        Ok(self)
+    }
+
     /// The same, mapped by a runner.
     pub(crate) fn run_by(
         mut self,

@@ -38,8 +38,9 @@
 
 mod plan;
 pub use plan::{
-    Cgroup, Channel, Filter, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan, PathRule, Plan, PortRule,
-    RELRO_ADDRESS, RELRO_LENGTH, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION,
+    Cgroup, Channel, Filter, GATE, GATE_RETURN, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan,
+    PathRule, Plan, PortRule, RELRO_ADDRESS, RELRO_LENGTH, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION,
+    TRAP_WATCH, WATCH_ADDRESS,
 };
 
 #[cfg(feature = "front")]

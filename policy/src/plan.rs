@@ -25,6 +25,9 @@ pub struct Plan {
     pub landlock: Option<Landlock>,
     /// seccomp filters of the two phases.
     pub seccomp: Seccomp,
+    /// Whether the call-phase filter lets the calls that Landlock may refuse through the gate alone ([`GATE`]), so that the
+    /// cell can tell which file it was.
+    pub watch: bool,
     /// Sizes and waiting of the call channel.
     pub channel: Channel,
 }
@@ -145,6 +148,20 @@ pub const TRAP_VIOLATION: u16 = 0;
 
 /// `SECCOMP_RET_DATA` of a trapped call that the cell's handler answers with `EPERM` and reports to the host.
 pub const TRAP_REPORT: u16 = 1;
+
+/// `SECCOMP_RET_DATA` of a trapped call that the cell's handler makes itself, at the gate, to see whether the kernel refuses it.
+/// The lower bits say which argument is a path, or [`WATCH_ADDRESS`].
+pub const TRAP_WATCH: u16 = 0x10;
+
+/// In the place of a path's argument: the second argument is a socket address.
+pub const WATCH_ADDRESS: u16 = 6;
+
+/// Where a cell that watches has a page with one system call instruction. Calls from there are not trapped.
+pub const GATE: u64 = 0x20_0001_0000;
+
+/// What `seccomp_data.instruction_pointer` says of a call at the gate: the address behind the instruction, on both
+/// architectures.
+pub const GATE_RETURN: u64 = GATE + 64;
 
 /// One classic BPF program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ use crate::confine::{self, NotConfined};
 use crate::region::{CellRegion, Descriptors};
 use crate::runner::{self, Parts, Prepared};
 use crate::wire::{self, Answer, Failure, Program, Start, Status, Step};
-use crate::{hook, incident, map, namespaces, serve};
+use crate::{gate, hook, incident, map, namespaces, serve};
 
 /// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host, `outside` the host's user.
 pub(crate) fn main(control: OwnedFd, host: &OwnedFd, outside: Identity) -> ! {
@@ -75,6 +75,9 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
         at(Step::Tree, namespaces::own_tree(rules, &paths, plan.namespaces.user.then_some(outside)))?;
     }
 
+    if plan.watch {
+        at(Step::Gate, gate::install())?;
+    }
     at(Step::Limits, confine::limits(&plan.limits))?;
     if plan.namespaces.user {
         // In a new user namespace the set is full again; otherwise the zygote has emptied it.

@@ -13,11 +13,12 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
-use lazaret_policy::TRAP_REPORT;
+use lazaret_policy::{TRAP_REPORT, TRAP_WATCH, WATCH_ADDRESS};
 use libc::{c_int, c_void, siginfo_t, ucontext_t};
 
+use crate::gate;
 use crate::probes;
-use crate::report::{self, Refusal, Refused};
+use crate::report::{self, Names, Refusal, Refused};
 use crate::shared::Mapping;
 
 /// Which note.
@@ -194,13 +195,19 @@ extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     let [_, path, flags, ..] = registers.arguments;
     // SAFETY: the kernel refused the call before it looked at the path. Where the path is no string, this process ends.
     if i64::from(info.syscall) == libc::SYS_openat && unsafe { probes::is_probe(path as *const _, flags) } {
-        Registers::answer(context, -libc::EACCES);
+        Registers::answer(context, i64::from(-libc::EACCES));
         return;
     }
     // The filter's word, which comes with the signal: `SECCOMP_RET_DATA` (seccomp(2)).
     if info.errno == c_int::from(TRAP_REPORT) {
-        tell(Refused::Filter, info.syscall as u32, &registers, ptr::null());
-        Registers::answer(context, -libc::EPERM);
+        tell(Refused::Filter, info.syscall as u32, &registers, Names::Nothing);
+        Registers::answer(context, i64::from(-libc::EPERM));
+        return;
+    }
+    if let Ok(word) = u16::try_from(info.errno)
+        && word & TRAP_WATCH != 0
+    {
+        watch(word & !TRAP_WATCH, info.syscall, &registers, context);
         return;
     }
     let [target, _, sent, ..] = registers.arguments;
@@ -228,8 +235,24 @@ extern "C" fn denied(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     end(128 + signal);
 }
 
+/// Makes a call that the filters permit, and tells the host if the kernel refuses it.
+fn watch(what: u16, number: c_int, registers: &Registers, context: &mut ucontext_t) {
+    // SAFETY: the filter traps this way only where the plan says so, and then the gate was mapped before it was installed.
+    let result = unsafe { gate::call(number.into(), registers.arguments) };
+    Registers::answer(context, result);
+    let errno = c_int::try_from(-result).unwrap_or(0);
+    if !matches!(errno, libc::EACCES | libc::EPERM | libc::EXDEV | libc::ENOENT) {
+        return;
+    }
+    let path = match what {
+        WATCH_ADDRESS => Names::Address(registers.arguments[1] as *const u8),
+        index => Names::Path(registers.arguments.get(usize::from(index)).map_or(ptr::null(), |path| *path as *const _)),
+    };
+    tell(Refused::Kernel(errno), number as u32, registers, path);
+}
+
 /// Tells the host of a call that was refused and did not end the cell.
-fn tell(refused: Refused, syscall: u32, registers: &Registers, path: *const libc::c_char) {
+fn tell(refused: Refused, syscall: u32, registers: &Registers, names: Names) {
     let mut found = [0; 2];
     let mut count = 0;
     callers(registers, &mut |value| {
@@ -245,7 +268,7 @@ fn tell(refused: Refused, syscall: u32, registers: &Registers, path: *const libc
         arguments: &registers.arguments,
         instruction: registers.instruction,
         callers: found,
-        path,
+        names,
     };
     // SAFETY: `install` stored the address of the replies half, which is never unmapped; the path is what the plugin gave
     // the kernel, which just read it.
@@ -368,14 +391,14 @@ impl Registers {
 
     /// What the interrupted system call returns.
     #[cfg(target_arch = "x86_64")]
-    fn answer(context: &mut ucontext_t, result: c_int) {
-        context.uc_mcontext.gregs[libc::REG_RAX as usize] = result.into();
+    fn answer(context: &mut ucontext_t, result: i64) {
+        context.uc_mcontext.gregs[libc::REG_RAX as usize] = result;
     }
 
     /// What the interrupted system call returns.
     #[cfg(target_arch = "aarch64")]
-    fn answer(context: &mut ucontext_t, result: c_int) {
-        context.uc_mcontext.regs[0] = i64::from(result) as u64;
+    fn answer(context: &mut ucontext_t, result: i64) {
+        context.uc_mcontext.regs[0] = result as u64;
     }
 
     #[cfg(target_arch = "aarch64")]

@@ -8,6 +8,7 @@
 
 mod child;
 mod confine;
+mod gate;
 pub mod hook;
 mod incident;
 mod map;

@@ -27,7 +27,7 @@ pub struct Report {
     pub instruction: u64,
     /// Probable return addresses into the plugin.
     pub callers: Vec<u64>,
-    /// The path it named, at most 256 bytes.
+    /// The path it named, at most 256 bytes; of `connect(2)` and `bind(2)` the first 8 bytes of the address.
     pub path: Option<Vec<u8>>,
 }
 
@@ -106,15 +106,24 @@ pub(crate) struct Refusal<'a> {
     pub(crate) arguments: &'a [u64; 6],
     pub(crate) instruction: u64,
     pub(crate) callers: [u64; 2],
-    /// Null where it names no path.
-    pub(crate) path: *const c_char,
+    pub(crate) names: Names,
+}
+
+/// What a refused call names.
+pub(crate) enum Names {
+    /// Nothing that is kept.
+    Nothing,
+    /// A path; null where there is none.
+    Path(*const c_char),
+    /// A socket address, of which the first 8 bytes are kept: family, port, and where it is IPv4 the address.
+    Address(*const u8),
 }
 
 /// Writes a report. Called in a signal handler.
 ///
 /// # Safety
-/// `base` must point to at least [`END`] bytes, aligned and never unmapped, that only atomics touch. `path` is null or points
-/// to a string, or to memory where reading ends this process as is right for it.
+/// `base` must point to at least [`END`] bytes, aligned and never unmapped, that only atomics touch. What is named is null, or
+/// a string or address that the kernel just read; where it is gone since, this process ends, as is right for it.
 pub(crate) unsafe fn write(base: *mut u64, refusal: &Refusal<'_>) {
     let set = |index: usize, value: u64| {
         // SAFETY: all indices are below `place::END`, which lies inside by this function's contract.
@@ -140,26 +149,28 @@ pub(crate) unsafe fn write(base: *mut u64, refusal: &Refusal<'_>) {
     for (index, caller) in refusal.callers.into_iter().enumerate() {
         set(entry + place::CALLERS + index, caller);
     }
-    let mut length = NONE;
-    if !refusal.path.is_null() {
-        length = 0;
-        let mut word = [0; 8];
-        while (length as usize) < PATH {
-            // SAFETY: not past the end of the string by this function's contract: the loop ends with it.
-            let place = unsafe { refusal.path.add(length as usize) };
-            // SAFETY: as above.
-            let byte = unsafe { place.read_volatile() } as u8;
-            if byte == 0 {
-                break;
-            }
-            if let Some(place) = word.get_mut(length as usize % 8) {
-                *place = byte;
-            }
-            set(entry + place::PATH + length as usize / 8, u64::from_ne_bytes(word));
-            length += 1;
-            if length.is_multiple_of(8) {
-                word = [0; 8];
-            }
+    let (start, most, ends) = match refusal.names {
+        Names::Nothing => (std::ptr::null(), 0, false),
+        Names::Path(path) => (path.cast::<u8>(), PATH, true),
+        Names::Address(address) => (address, 8, false),
+    };
+    let mut length = if start.is_null() { NONE } else { 0 };
+    let mut word = [0; 8];
+    while !start.is_null() && (length as usize) < most {
+        // SAFETY: not past the end of the string or address by this function's contract.
+        let place = unsafe { start.add(length as usize) };
+        // SAFETY: as above.
+        let byte = unsafe { place.read_volatile() };
+        if ends && byte == 0 {
+            break;
+        }
+        if let Some(place) = word.get_mut(length as usize % 8) {
+            *place = byte;
+        }
+        set(entry + place::PATH + length as usize / 8, u64::from_ne_bytes(word));
+        length += 1;
+        if length.is_multiple_of(8) {
+            word = [0; 8];
         }
     }
     set(entry + place::LENGTH, length);

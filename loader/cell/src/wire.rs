@@ -224,6 +224,8 @@ pub enum Step {
     Region,
     /// Replace the file tree.
     Tree,
+    /// Map the gate of the calls that are watched.
+    Gate,
     /// Set resource limits.
     Limits,
     /// Drop the capability bounding set and lock the securebits.
@@ -271,6 +273,7 @@ impl std::fmt::Display for Step {
             Self::Paths => "open a granted path",
             Self::Region => "map the call region",
             Self::Tree => "replace the file tree",
+            Self::Gate => "prepare to watch calls",
             Self::Limits => "set resource limits",
             Self::Bounding => "drop the capability bounding set",
             Self::Identity => "change user and group",

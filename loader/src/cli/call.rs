@@ -1,7 +1,6 @@
 //! `lazaret call`: load, call one function, print what it returned.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use serde::Serialize;
 
@@ -46,7 +45,7 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
             return show::mistake("E-ARGUMENT", &error.what, error.hint.as_deref(), words.json, out);
         }
     };
-    match load(&words.file, &words.policy.policy, words.trust.as_deref()) {
+    match load(words) {
         Ok(mut loaded) => {
             if !words.json {
                 show::acceptance(loaded.acceptance())?;
@@ -79,11 +78,14 @@ pub(super) fn run(words: &CallWords, out: &mut impl Write) -> io::Result<ExitSta
     }
 }
 
-fn load(file: &Path, policy: &str, trust: Option<&Path>) -> Result<Loaded, Error> {
+fn load(words: &CallWords) -> Result<Loaded, Error> {
     let mut host = Host::new()?;
-    if let Some(trust) = trust {
+    if let Some(trust) = &words.trust {
         host = host.with_trust_document(trust)?;
     }
-    let policy = host.policy(policy)?;
-    host.load(Opened::open(file)?, policy)
+    if words.explain {
+        host = host.watching();
+    }
+    let policy = host.policy(&words.policy.policy)?;
+    host.load(Opened::open(&words.file)?, policy)
 }

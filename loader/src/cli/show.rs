@@ -4,7 +4,7 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use lazaret_policy::{Palette, State};
+use lazaret_policy::{Layer, Palette, State};
 use serde::Serialize;
 
 use crate::audit::escape;
@@ -317,7 +317,12 @@ fn violation(violation: &Violation) -> io::Result<()> {
     if let Some(advice) = &violation.advice {
         write!(messages(), "{advice}")?;
     }
-    if violation.claim {
+    if matches!(violation.layer, Layer::Landlock | Layer::Mount) {
+        line(
+            "note",
+            "the cell watched the call and noted that the kernel refused it; the layer is predicted from the plan",
+        )?;
+    } else if violation.claim {
         line("note", "that it was stopped is the kernel's word; call, arguments and place are what the cell noted")?;
     }
     Ok(())

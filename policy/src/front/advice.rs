@@ -29,6 +29,9 @@ static SHIPPED: LazyLock<Vec<(&str, BTreeSet<String>)>> = LazyLock::new(|| {
 pub struct Advice {
     /// Name of the call; none for a number the architecture does not have.
     pub call: Option<&'static str>,
+    /// The file or port, where that is what was refused and not the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
     /// What the policy says.
     pub granted: Allowance,
     /// The key that decides.
@@ -92,7 +95,67 @@ impl Policy {
             (None, Some(guard)) => Some(format!("whatever a policy says, only when {}: {}", guard.call, guard.why)),
             (None, None) => None,
         };
-        Advice { call, granted, key: "syscalls.allow", origin, purpose, snippet, note, because }
+        Advice { call, what: None, granted, key: "syscalls.allow", origin, purpose, snippet, note, because }
+    }
+
+    /// What would grant a file, for reading or for writing too, that Landlock refused.
+    #[must_use]
+    pub fn file_advice(&self, path: &str, write: bool) -> Advice {
+        let (key, list) = match write {
+            true => ("write", &self.effective.write),
+            false => ("read", &self.effective.read),
+        };
+        let written: Vec<String> = list.items().iter().map(|path| path.value.to_string()).collect();
+        let line = list.items().iter().find_map(|path| path.lines.first());
+        self.list_advice(path, "files", key, &written, line)
+    }
+
+    /// What would grant a port that Landlock refused.
+    #[must_use]
+    pub fn port_advice(&self, port: &str, bind: bool) -> Advice {
+        let (key, list) = match bind {
+            true => ("bind", &self.effective.bind),
+            false => ("connect", &self.effective.connect),
+        };
+        let written: Vec<String> = list.items().iter().map(|port| port.value.to_string()).collect();
+        let line = list.items().iter().find_map(|port| port.lines.first());
+        self.list_advice(port, "network", key, &written, line)
+    }
+
+    fn list_advice(
+        &self,
+        what: &str,
+        section: &str,
+        key: &'static str,
+        written: &[String],
+        line: Option<&crate::front::text::Place>,
+    ) -> Advice {
+        let sources = self.sources();
+        let outer = sources.first().map_or(DEFAULTS, |outer| outer.as_ref());
+        let key_path = match (section, key) {
+            ("files", "read") => "files.read",
+            ("files", _) => "files.write",
+            (_, "connect") => "network.connect",
+            _ => "network.bind",
+        };
+        let origin = line.map_or_else(
+            || Origin { source: outer.to_owned(), line: 0, key: key_path.to_owned() },
+            crate::front::text::Place::origin,
+        );
+        let words =
+            written.iter().map(String::as_str).chain([what]).map(|word| format!("{word:?}")).collect::<Vec<_>>();
+        let shipped = outer.starts_with(PREFIX);
+        Advice {
+            call: None,
+            what: Some(what.to_owned()),
+            granted: Allowance::No,
+            key: key_path,
+            origin,
+            purpose: None,
+            snippet: Some(format!("[{section}]\n{key} = [{}]\n", words.join(", "))),
+            note: shipped.then(|| format!("{outer} cannot be edited; write one without `extends`")),
+            because: None,
+        }
     }
 
     /// The smallest group that grants the call and that the policy does not name yet.
@@ -135,8 +198,9 @@ impl Policy {
 /// Lines for people, each ended: what the policy says, why, and what to paste.
 impl fmt::Display for Advice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let call = self.call.unwrap_or("this number");
+        let call = self.what.as_deref().or(self.call).unwrap_or("this number");
         match &self.granted {
+            Allowance::No if self.what.is_some() => writeln!(f, "policy: `{call}` is not granted by {}", self.origin)?,
             Allowance::No => writeln!(f, "policy: `{call}` is not allowed by {}", self.origin)?,
             Allowance::When(when) => writeln!(f, "policy: `{call}` is allowed only when {when}, by {}", self.origin)?,
             Allowance::Always => writeln!(f, "policy: `{call}` is allowed by {}", self.origin)?,

@@ -50,13 +50,13 @@ pub struct Planned {
     pub dropped: Vec<Dropped>,
 }
 
-/// The rules of a policy do not fit into the kernel's 4096 instructions together with what a runner needs.
+/// The rules of a policy do not fit into the kernel's 4096 instructions together with what a runner, or watching, needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RulesTooLarge;
 
 impl std::fmt::Display for RulesTooLarge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the syscall rules and what a runner needs do not fit into one kernel filter")
+        f.write_str("the syscall rules and what a runner or watching needs do not fit into one kernel filter")
     }
 }
 
@@ -83,6 +83,7 @@ impl Policy {
             mdwe: kernel.mdwe,
             landlock: self.plan_landlock(kernel, variables, &mut dropped),
             seccomp,
+            watch: false,
             channel: Channel {
                 message: u32::try_from(self.limit(Limit::Message).value).unwrap_or(u32::MAX),
                 spin_ns: if kernel.processors > 1 { SPIN_NS } else { 0 },
@@ -103,6 +104,20 @@ impl Policy {
             let compiled =
                 seccomp::compile_for_runner(&self.effective.calls, &refusals, kernel.arch, plan.limits.open_files);
             *load = compiled.map_err(|seccomp::TooLarge| RulesTooLarge)?;
+        }
+        Ok(())
+    }
+
+    /// Turns a plan of this policy into one whose cell watches what Landlock refuses, and reports it with its path. It permits
+    /// the same; each call that Landlock looks at costs some microseconds more.
+    ///
+    /// # Errors
+    /// [`RulesTooLarge`] when the rules fit into a filter without this and not with it.
+    pub fn watch(&self, plan: &mut Plan, kernel: &KernelSupport) -> Result<(), RulesTooLarge> {
+        if let Some(call) = &mut plan.seccomp.call {
+            let compiled = seccomp::compile_watching(&self.effective.calls, &self.effective.refusals(), kernel.arch);
+            *call = compiled.map_err(|seccomp::TooLarge| RulesTooLarge)?;
+            plan.watch = true;
         }
         Ok(())
     }

@@ -12,7 +12,9 @@ use crate::front::condition::{Comparison, Conjunction, Permission, Test, Width};
 use crate::front::document::OnDeny;
 use crate::front::groups::{self, Entry};
 use crate::front::kernel::Arch;
-use crate::plan::{Filter, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION};
+use crate::plan::{
+    Filter, GATE_RETURN, Instruction, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION, TRAP_WATCH, WATCH_ADDRESS,
+};
 
 use program::{Question, Then, decide};
 use tree::Leaf;
@@ -196,7 +198,70 @@ pub(crate) fn compile_for_runner(
     filter(&load, refusals, arch)
 }
 
+/// The call-phase filter of a cell that watches what Landlock refuses: such calls are let through at the gate and nowhere else.
+pub(crate) fn compile_watching(calls: &Calls, refusals: &Refusals, arch: Arch) -> Result<Filter, TooLarge> {
+    let mut leaves = leaves(&Phases::of(calls).call, refusals, arch)?;
+    for (call, what, _) in WATCHED {
+        let Some(leaf) = syscall_number(arch, call).and_then(|number| leaves.get_mut(&number)) else { continue };
+        *leaf = watched(leaf, TRAP | u32::from(TRAP_WATCH | what));
+    }
+    tree::assemble(leaves, action(refusals.otherwise), arch)
+}
+
+/// Calls that Landlock may refuse though the filter permits them: where their path is, and what Landlock asks.
+const WATCHED: [(&str, u16, &str); 20] = [
+    ("open", 0, "whether the file may be read, written or executed"),
+    ("openat", 1, "the same"),
+    ("openat2", 1, "the same"),
+    ("creat", 0, "whether a file may be made there"),
+    ("mkdir", 0, "whether a directory may be made there"),
+    ("mkdirat", 1, "the same"),
+    ("unlink", 0, "whether files may be removed there"),
+    ("unlinkat", 1, "the same"),
+    ("rmdir", 0, "whether directories may be removed there"),
+    ("rename", 0, "both of the above, and whether files may leave their directory"),
+    ("renameat", 1, "the same"),
+    ("renameat2", 1, "the same"),
+    ("link", 1, "whether a file may be made there"),
+    ("linkat", 3, "the same"),
+    ("symlink", 1, "whether a link may be made there"),
+    ("symlinkat", 2, "the same"),
+    ("truncate", 0, "whether the file may be cut short"),
+    ("connect", WATCH_ADDRESS, "whether the port may be connected to"),
+    ("bind", WATCH_ADDRESS, "whether the port may be bound"),
+    ("mknodat", 1, "whether such a node may be made there"),
+];
+
+/// Where the leaf permits, it asks once more: from where.
+fn watched(leaf: &Leaf, trap: u32) -> Leaf {
+    const INSTRUCTION_POINTER: u32 = 8;
+    let (low, high) = (GATE_RETURN as u32, (GATE_RETURN >> 32) as u32);
+    let tail = [
+        tree::load(INSTRUCTION_POINTER),
+        tree::equal(low, 0, 3),
+        tree::load(INSTRUCTION_POINTER + 4),
+        tree::equal(high, 0, 1),
+        tree::answer(ALLOW),
+        tree::answer(trap),
+    ];
+    let permits = tree::answer(ALLOW);
+    match leaf {
+        Leaf::Answer(ALLOW) => Leaf::Program(tail.to_vec()),
+        Leaf::Answer(other) => Leaf::Answer(*other),
+        Leaf::Program(body) => {
+            let onward = |(at, one): (usize, &Instruction)| {
+                if *one == permits { tree::skip(body.len() - at - 1) } else { *one }
+            };
+            Leaf::Program(body.iter().enumerate().map(onward).chain(tail).collect())
+        }
+    }
+}
+
 fn filter(phase: &Phase, refusals: &Refusals, arch: Arch) -> Result<Filter, TooLarge> {
+    tree::assemble(leaves(phase, refusals, arch)?, action(refusals.otherwise), arch)
+}
+
+fn leaves(phase: &Phase, refusals: &Refusals, arch: Arch) -> Result<BTreeMap<u32, Leaf>, TooLarge> {
     let mut leaves = BTreeMap::new();
     for (call, answer) in &refusals.calls {
         if let Some(number) = syscall_number(arch, call) {
@@ -213,7 +278,7 @@ fn filter(phase: &Phase, refusals: &Refusals, arch: Arch) -> Result<Filter, TooL
         }));
         leaves.insert(number, decide(&questions, ALLOW, number, arch)?);
     }
-    tree::assemble(leaves, action(refusals.otherwise), arch)
+    Ok(leaves)
 }
 
 #[cfg(test)]
