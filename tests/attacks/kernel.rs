@@ -7,14 +7,12 @@ use super::{Act, By, act, try_all};
 
 pub(super) fn acts() -> Vec<Act> {
     vec![
-        act("executes", "K07", Refused("execve"), Dies).at_load_too(&[]),
-        act("leaves_its_namespaces", "K06", Refused("unshare"), Works).at_load_too(&[]),
-        act("sets_another_filter", "H16", Refused("seccomp"), Works).at_load_too(&[]),
-        act("starts_io_uring", "K01", Refused("io_uring_setup"), Maybe("kernel.io_uring_disabled")).at_load_too(&[]),
-        act("uses_the_calls_of_another_architecture", "K09", Unnamed, Maybe("needs 32-bit calls"))
-            .only_x86()
-            .at_load_too(&[]),
-        act("uses_x32_calls", "K09", Refused("system call 1073741863"), Maybe("needs x32")).only_x86().at_load_too(&[]),
+        act("executes", "K07", Refused("execve"), Dies).at_load(),
+        act("leaves_its_namespaces", "K06", Refused("unshare"), Works).at_load(),
+        act("sets_another_filter", "H16", Refused("seccomp"), Works).at_load(),
+        act("starts_io_uring", "K01", Refused("io_uring_setup"), Maybe("kernel.io_uring_disabled")).at_load(),
+        act("uses_the_calls_of_another_architecture", "K09", Unnamed, Maybe("needs 32-bit calls")).only_x86().at_load(),
+        act("uses_x32_calls", "K09", Refused("system call 1073741863"), Maybe("needs x32")).only_x86().at_load(),
         act("enters_an_inherited_ring", "K01", Refused("io_uring_enter"), Maybe("needs a ring to inherit")),
         act("registers_with_an_inherited_ring", "K01", Refused("io_uring_register"), Maybe("needs a ring to inherit")),
         act("answers_its_own_page_faults", "K02", Refused("userfaultfd"), Maybe("vm.unprivileged_userfaultfd")),
@@ -47,7 +45,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("adds_a_key", "K04", Refused("add_key"), Works),
         act("asks_for_a_key", "K04", Refused("request_key"), Maybe("there may be no such key")),
         act("joins_the_session_keys", "K04", Refused("keyctl"), Works),
-        act("mounts", "K05", Refused("mount"), Works).at_load_too(&[]),
+        act("mounts", "K05", Refused("mount"), Works).at_load(),
         act("unmounts", "K05", Refused("umount2"), Maybe("needs a mount of its own")),
         act("opens_a_file_system", "K05", Refused("fsopen"), Works),
         act("configures_a_file_system", "K05", Refused("fsconfig"), Maybe("needs one to inherit")),
@@ -57,7 +55,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("moves_a_mount", "K05", Refused("move_mount"), Maybe("needs a mount of its own")),
         act("changes_the_attributes_of_a_mount", "K05", Refused("mount_setattr"), Maybe("needs a mount of its own")),
         act("turns_the_root", "K05", Refused("pivot_root"), Maybe("needs a mount of its own")),
-        act("changes_the_root", "K05", Refused("chroot"), Works).at_load_too(&[]),
+        act("changes_the_root", "K05", Refused("chroot"), Works).at_load(),
         act("asks_for_a_mount", "K05", Refused("statmount"), Maybe("newer than many kernels")),
         act("lists_the_mounts", "K05", Refused("listmount"), Maybe("newer than many kernels")),
         act("enters_another_namespace", "K06", Refused("setns"), Maybe("needs one to inherit")),
@@ -124,8 +122,7 @@ pub(super) fn acts() -> Vec<Act> {
             .if_permitted(&["mlockall"], Errno(By::Limits, EPERM)),
         act("moves_pages", "K14", Refused("move_pages"), Maybe("kernels without nodes lack it")),
         act("binds_its_memory", "K14", Refused("mbind"), Maybe("kernels without nodes lack it")),
-        act("moves_the_pages_of_the_host", "K14 H04", Refused("migrate_pages"), Maybe("kernels without nodes lack it"))
-            .if_permitted(&["migrate_pages"], ErrnoEither(By::Kernel, EPERM, ENOSYS)),
+        act("moves_the_pages_of_the_host", "K14 H04", Refused("migrate_pages"), Maybe("kernels without nodes lack it")),
         act("restarts_the_machine", "K15", Refused("reboot"), Maybe("needs a capability of the whole machine"))
             .if_permitted(&["reboot"], Errno(By::Capabilities, EPERM)),
         act("adds_swap", "K15", Refused("swapon"), Maybe("needs a capability of the whole machine"))
@@ -150,9 +147,8 @@ pub(super) fn acts() -> Vec<Act> {
         act("requeues_by_comparison", "K16", Refused("futex"), Works),
         act("wakes_by_operation", "K16", Refused("futex"), Works),
         act("requeues_by_the_newer_call", "K16 K17", Refused("futex_requeue"), Maybe("newer than many kernels")),
-        act("calls_beyond_the_table", "K17", Refused("system call 4000"), Fails(ENOSYS)).at_load_too(&[]),
-        act("calls_number_minus_one", "K17", RefusedEither("system call 4294967295", "?"), Fails(ENOSYS))
-            .at_load_too(&[]),
+        act("calls_beyond_the_table", "K17", Refused("system call 4000"), Fails(ENOSYS)).at_load(),
+        act("calls_number_minus_one", "K17", RefusedEither("system call 4294967295", "?"), Fails(ENOSYS)).at_load(),
         act("reads_fine_clocks", "K18", Does, Works),
         act("uses_the_old_page_of_calls", "K18", DoesOr("SIGSEGV"), Maybe("kernels have it switched off")).only_x86(),
     ]

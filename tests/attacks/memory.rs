@@ -2,14 +2,14 @@
 
 use super::Alone::{Dies, Fails, Maybe, Works};
 use super::Stop::{Crash, Errno, Refused, RefusedOr};
-use super::errno::{EACCES, EINVAL, ENOMEM, ENOSYS};
+use super::errno::{EINVAL, ENOMEM, ENOSYS};
 use super::{Act, By, act, try_all};
 
 pub(super) fn acts() -> Vec<Act> {
     vec![
-        act("makes_a_memory_file", "K08 L07", Refused("memfd_create"), Works).at_load_too(&[]),
-        act("makes_data_executable", "K08", Refused("mprotect"), Works).at_load_too(&[]),
-        act("maps_writable_executable_memory", "K08", Refused("mmap"), Works).at_load_too(&[]),
+        act("makes_a_memory_file", "K08 L07", Refused("memfd_create"), Works).at_load(),
+        act("makes_data_executable", "K08", Refused("mprotect"), Works).at_load(),
+        act("maps_writable_executable_memory", "K08", Refused("mmap"), Works).at_load(),
         act("maps_executable_memory", "K08", Refused("mmap"), Works),
         act("maps_unreadable_executable_memory", "K08", Refused("mmap"), Works),
         act("makes_memory_executable_past_a_check", "K08", Refused("mprotect"), Fails(EINVAL)),
@@ -18,7 +18,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("makes_data_executable_with_a_key", "K08", Refused("pkey_mprotect"), Works),
         act("maps_code_from_a_memory_file", "K08", Refused("memfd_create"), Works),
         act("maps_code_from_an_inherited_file", "K08 H01", Refused("mmap"), Maybe("needs a file to inherit")),
-        act("maps_shared_code", "K08", Refused("openat"), Works).at_load_too(&[Errno(By::Landlock, EACCES)]),
+        act("maps_shared_code", "K08", Refused("openat"), Works).at_load(),
         act("attaches_executable_shared_memory", "K08 K13", Refused("shmget"), Works),
         act("attaches_inherited_shared_memory", "K08 K13", Refused("shmat"), Maybe("there may be none")),
         act("makes_readable_mean_executable", "K08", Refused("personality"), Works),
@@ -32,7 +32,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("punches_a_hole", "R05", Refused("madvise"), Fails(EINVAL)),
         act("merges_its_pages", "K14", Refused("madvise"), Maybe("kernels without merging")),
         act("makes_a_shadow_stack", "K08 K17", Errno(By::Seccomp, ENOSYS), Maybe("newer than many processors"))
-            .at_load_too(&[Refused("map_shadow_stack")]),
+            .at_load(),
     ]
 }
 

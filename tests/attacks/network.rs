@@ -10,7 +10,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("connects", "N01", Refused("socket"), Maybe("needs a service"))
             .under(CLIENT_OF_ANOTHER_PORT, Errno(By::Landlock, EACCES))
             .under(CLIENT, Errno(By::Kernel, ECONNREFUSED))
-            .at_load_too(&[]),
+            .at_load(),
         act("listens_without_a_port", "N01", Refused("socket"), Works)
             .under(CLIENT, Refused("listen"))
             .under(SERVER, Does),
@@ -71,9 +71,7 @@ pub(super) fn acts() -> Vec<Act> {
             .under(CLIENT, Refused("socket")),
         act("opens_an_infiniband_socket", "N03", Refused("socket"), Maybe("the kernel may lack this family"))
             .under(CLIENT, Refused("socket")),
-        act("opens_a_local_socket", "H14 N03", Refused("socket"), Works)
-            .under(CLIENT, Refused("socket"))
-            .at_load_too(&[]),
+        act("opens_a_local_socket", "H14 N03", Refused("socket"), Works).under(CLIENT, Refused("socket")).at_load(),
         act("sends_on_an_inherited_socket", "N04 H14", Refused("sendto"), Maybe("needs a socket to inherit")),
         act("connects_an_inherited_socket", "N04", Refused("connect"), Maybe("needs a socket to inherit")),
     ]

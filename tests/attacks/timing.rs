@@ -7,10 +7,10 @@ use super::{Act, By, act, try_all};
 
 pub(super) fn acts() -> Vec<Act> {
     vec![
-        act("blocks_the_report_signal_and_executes", "T13 K07", Unnamed, Dies).at_load_too(&[]),
+        act("blocks_the_report_signal_and_executes", "T13 K07", Unnamed, Dies).at_load(),
         act("leaves_a_thread", "T06", Refused("openat"), Works).at_load_is_its_own(),
-        act("takes_the_report_signal", "T13", Refused("rt_sigaction"), Works).at_load_too(&[]),
-        act("handles_the_report_signal", "T13", Refused("rt_sigaction"), Works).at_load_too(&[]),
+        act("takes_the_report_signal", "T13", Refused("rt_sigaction"), Works).at_load(),
+        act("handles_the_report_signal", "T13", Refused("rt_sigaction"), Works).at_load(),
         act("takes_the_report_signal_past_a_check", "T13", Refused("rt_sigaction"), Works),
         act("forges_the_report_signal", "T13", Refused("tgkill"), Dies),
         act("connects_in_a_constructor", "T01", Refused("socket"), Works).at_load_is_its_own(),
@@ -39,7 +39,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("stays_in_a_constructor", "T04", TimesOutLoading, Stays).at_load_is_its_own(),
         act("sleeps_in_a_constructor", "T04", TimesOutLoading, Stays).at_load_is_its_own(),
         act("leaves_in_a_constructor", "T05", Exit(0), Exits).at_load_is_its_own(),
-        act("replaces_the_allocator", "T08", Errno(By::Kernel, ENOENT), Fails(ENOENT)).at_load_too(&[]),
+        act("replaces_the_allocator", "T08", Errno(By::Kernel, ENOENT), Fails(ENOENT)).at_load(),
         act("jumps_out_of_the_call", "T11", Ends, Maybe("where it lands nobody knows")),
         act("returns_from_a_signal_that_never_came", "T11", Ends, Dies),
     ]

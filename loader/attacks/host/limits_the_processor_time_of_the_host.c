@@ -3,5 +3,5 @@
 #include <sys/resource.h>
 static int act(void) {
 	struct rlimit second = { 1, 1 };
-	return outcome(prlimit(getppid(), RLIMIT_CPU, &second, NULL));
+	return outcome(prlimit(the_host(), RLIMIT_CPU, &second, NULL));
 }

@@ -3,5 +3,5 @@
 #include <sys/resource.h>
 static int act(void) {
 	struct rlimit three = { 3, 3 };
-	return outcome(prlimit(getppid(), RLIMIT_NOFILE, &three, NULL));
+	return outcome(prlimit(the_host(), RLIMIT_NOFILE, &three, NULL));
 }

@@ -1,3 +1,3 @@
 /* Moves the host into another process group, away from its terminal. */
 #include "act.h"
-static int act(void) { return outcome(syscall(SYS_setpgid, getppid(), getppid())); }
+static int act(void) { return outcome(syscall(SYS_setpgid, the_host(), the_host())); }

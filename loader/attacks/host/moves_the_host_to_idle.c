@@ -3,5 +3,5 @@
 #include <sched.h>
 static int act(void) {
 	struct sched_param none = { 0 };
-	return outcome(sched_setscheduler(getppid(), SCHED_IDLE, &none));
+	return outcome(sched_setscheduler(the_host(), SCHED_IDLE, &none));
 }

@@ -5,5 +5,5 @@ static int act(void) {
 	cpu_set_t first;
 	CPU_ZERO(&first);
 	CPU_SET(0, &first);
-	return outcome(sched_setaffinity(getppid(), sizeof first, &first));
+	return outcome(sched_setaffinity(the_host(), sizeof first, &first));
 }

@@ -3,5 +3,5 @@
 #include <signal.h>
 static int act(void) {
 	siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_QUEUE };
-	return outcome(syscall(SYS_rt_tgsigqueueinfo, getppid(), getppid(), SIGTERM, &info));
+	return outcome(syscall(SYS_rt_tgsigqueueinfo, the_host(), the_host(), SIGTERM, &info));
 }

@@ -3,5 +3,5 @@
 #include <signal.h>
 static int act(void) {
 	siginfo_t info = { .si_signo = SIGTERM, .si_code = SI_QUEUE };
-	return outcome(syscall(SYS_rt_sigqueueinfo, getppid(), SIGTERM, &info));
+	return outcome(syscall(SYS_rt_sigqueueinfo, the_host(), SIGTERM, &info));
 }

@@ -4,6 +4,6 @@
 #include <stdio.h>
 static int act(void) {
 	char path[64];
-	snprintf(path, sizeof path, "/proc/%d/environ", getppid());
+	snprintf(path, sizeof path, "/proc/%d/environ", the_host());
 	return outcome(open(path, O_RDONLY));
 }

@@ -3,5 +3,5 @@
 #include <sys/resource.h>
 static int act(void) {
 	struct rlimit theirs;
-	return outcome(prlimit(getppid(), RLIMIT_NOFILE, NULL, &theirs));
+	return outcome(prlimit(the_host(), RLIMIT_NOFILE, NULL, &theirs));
 }

@@ -3,5 +3,5 @@
 #include <sched.h>
 static int act(void) {
 	struct sched_param none = { 0 };
-	return outcome(sched_setparam(getppid(), &none));
+	return outcome(sched_setparam(the_host(), &none));
 }

@@ -1,4 +1,4 @@
 /* Ends the host through one of its threads. */
 #include "act.h"
 #include <signal.h>
-static int act(void) { return outcome(syscall(SYS_tkill, getppid(), SIGTERM)); }
+static int act(void) { return outcome(syscall(SYS_tkill, the_host(), SIGTERM)); }

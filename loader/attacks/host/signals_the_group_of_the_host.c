@@ -1,4 +1,4 @@
 /* Kills the process group of the host, its shell included. */
 #include "act.h"
 #include <signal.h>
-static int act(void) { return outcome(kill(-getpgid(getppid()), SIGKILL)); }
+static int act(void) { return outcome(kill(-getpgid(the_host()), SIGKILL)); }

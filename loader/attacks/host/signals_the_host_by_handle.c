@@ -8,6 +8,6 @@
 #define SYS_pidfd_send_signal 424
 #endif
 static int act(void) {
-	long host = syscall(SYS_pidfd_open, getppid(), 0);
+	long host = syscall(SYS_pidfd_open, the_host(), 0);
 	return outcome(syscall(SYS_pidfd_send_signal, host < 0 ? 0 : host, SIGTERM, NULL, 0));
 }

@@ -1,4 +1,4 @@
 /* Attaches to the host as its debugger, which may read and change everything. */
 #include "act.h"
 #include <sys/ptrace.h>
-static int act(void) { return outcome(ptrace(PTRACE_ATTACH, getppid(), 0, 0)); }
+static int act(void) { return outcome(ptrace(PTRACE_ATTACH, the_host(), 0, 0)); }
