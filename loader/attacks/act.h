@@ -1,6 +1,16 @@
 /* A hostile plugin defines act(). Built plainly, result() runs it when called; built with -DFROM_CONSTRUCTOR, it runs
  * while the plugin is mapped and result() only tells what came of it. act() returns 0 when it got its way and a negative
- * errno when it did not. The first line of each act says what it tries and what that would have meant. */
+ * errno when it did not. The first line of each act says what it tries and what that would have meant.
+ *
+ * The program has all of them in it (loader/build.rs, `lazaret prove`), where -DACT=NAME gives each a name of its own. What
+ * that needs to know about an act stands on lines of their own below the first:
+ *   alone: never | own-user | LAYER …   it would harm the machine where layers are taken off, so it runs with all of them
+ *                                       only; or where cells have another user than their host; or while these are in force
+ *   succeeds with: exit 0 | SIGNAL | ERRNO …   what getting its way looks like besides 0
+ *   fails with: NUMBER                  a result that says that there was nothing to be had
+ *   called as: SIGNATURE                where it is not act() that is called
+ *   permitted by: KEY VALUE, …          the grants of a policy that, together, permit it
+ *   harmless: WHY                       every policy permits it, since it harms nobody but the plugin */
 #ifndef ACT_H
 #define ACT_H
 #ifndef _GNU_SOURCE
@@ -14,7 +24,12 @@
 
 static int act(void);
 
-#ifdef FROM_CONSTRUCTOR
+#ifdef ACT
+/* In a process-id namespace of its own the host has no number: then the one of no process. */
+static inline int host_or_nobody(void) { return getppid() ? getppid() : 0x3ffffffe; }
+#define getppid() host_or_nobody()
+int ACT(void) { return act(); }
+#elif defined FROM_CONSTRUCTOR
 static int kept;
 __attribute__((constructor)) static void at_load(void) { kept = act(); }
 int result(void) { return kept; }

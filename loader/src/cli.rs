@@ -5,6 +5,7 @@ mod call;
 mod demo;
 mod inspect;
 mod policy;
+mod prove;
 mod show;
 
 use std::ffi::OsString;
@@ -45,6 +46,9 @@ enum Command {
     Call(CallWords),
     /// Audit files. Nothing of them is executed.
     Inspect(InspectWords),
+    /// Try the built-in attacks under a policy on this machine, and print what stopped each.
+    #[command(after_help = prove::HELP)]
+    Prove(ProveWords),
     /// Check and explain policies.
     #[command(subcommand)]
     Policy(PolicyWords),
@@ -82,6 +86,21 @@ struct InspectWords {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ProveWords {
+    #[command(flatten)]
+    policy: PolicyChoice,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Write a page that needs nothing else to be read.
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
+    /// Try these acts alone.
+    #[arg(long, value_name = "NAME", num_args = 1..)]
+    act: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -141,6 +160,7 @@ fn run(out: &mut impl Write) -> io::Result<ExitStatus> {
         Command::Demo => demo::run(out),
         Command::Call(words) => call::run(&words, out),
         Command::Inspect(words) => inspect::run(&words, out),
+        Command::Prove(words) => prove::run(&words, out),
         Command::Policy(words) => policy::run(&words, out),
     }
 }

@@ -2,10 +2,13 @@
 //! permits it. Nothing is executed.
 
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use lazaret_cell::sealed::Sealed;
+use lazaret_cell::sealed::{CopyError, Sealed};
 use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
+use rustix::fs::{MemfdFlags, memfd_create};
 use serde::Serialize;
 
 use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Verdict};
@@ -107,6 +110,25 @@ impl fmt::Display for Audit {
             }
         }
         Ok(())
+    }
+}
+
+impl Audited {
+    /// Takes bytes that are part of this program, or made from such, as they are: no policy is asked whether it trusts or
+    /// permits them. For `prove` alone, whose acts are what every policy refuses. They need nothing but the C library.
+    pub(crate) fn built_in(bytes: &[u8]) -> io::Result<Self> {
+        let mut file = File::from(memfd_create("lazaret-built-in", MemfdFlags::CLOEXEC)?);
+        file.write_all(bytes)?;
+        file.rewind()?;
+        let plugin = Sealed::copy_of(&file, open::FILE_LIMIT).map_err(|error| match error {
+            CopyError::TooLarge => io::ErrorKind::FileTooLarge.into(),
+            CopyError::Io(error) => error,
+        })?;
+        let object = audit::read(plugin.bytes(), Arch::NATIVE).map_err(|findings| {
+            io::Error::other(findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        })?;
+        let verdict = trust::Verdict::built_in(digest_of(&plugin));
+        Ok(Self { plugin, libraries: Vec::new(), object, bundle: None, verdict })
     }
 }
 

@@ -48,6 +48,7 @@ mod outcome;
 mod plan;
 mod policies;
 mod process;
+pub mod prove;
 mod runner;
 mod supervise;
 pub mod trust;

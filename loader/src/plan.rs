@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazaret_cell::wire::Network;
-use lazaret_policy::{KernelSupport, Layout, Missing, Policy, Variables};
+use lazaret_policy::{KernelSupport, Layout, Missing, Plan, Policy, Variables};
 
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::cgroup::Delegated;
@@ -49,6 +49,18 @@ impl Audited {
 }
 
 impl Planned {
+    /// What the cell enforces, in numbers.
+    pub(crate) fn plan(&self) -> &Plan {
+        &self.load.plan
+    }
+
+    /// The same plugin under another plan. For `prove` alone, which takes layers off one by one: the confirmation compares
+    /// the cell with the plan that it got.
+    pub(crate) fn under(&self, plan: Plan) -> Self {
+        let load = Load { plan, ..self.load.clone() };
+        Self { load, libraries: self.libraries.clone(), verdict: Arc::clone(&self.verdict) }
+    }
+
     /// Which network its cell has.
     pub(crate) fn network(&self) -> Network {
         if self.load.plan.namespaces.net { Network::Own } else { Network::Host }
@@ -82,6 +94,11 @@ impl Planned {
     /// Whether its cells may have the address-space layout of others.
     pub(crate) fn layout(&self) -> Layout {
         self.load.policy.layout()
+    }
+
+    /// What is enforced, layer by layer.
+    pub(crate) fn enforcement(&self) -> &Enforcement {
+        &self.load.enforcement
     }
 
     pub(crate) fn libraries(&self) -> &[(String, Arc<Library>)] {

@@ -1,4 +1,5 @@
 /* Asks what file system a path is on, and how full it is. */
+/* permitted by: syscalls.allow statfs */
 #include "act.h"
 static int act(void) {
 	char what[256];

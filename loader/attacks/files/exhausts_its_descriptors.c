@@ -1,4 +1,5 @@
 /* Opens descriptors until there are none left. */
+/* alone: limits */
 #include "act.h"
 static int act(void) {
 	for (int count = 0; count < 5000; count++)

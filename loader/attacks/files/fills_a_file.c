@@ -1,4 +1,5 @@
 /* Writes until the disk is full. */
+/* alone: never */
 #include "act.h"
 #include <fcntl.h>
 #include <string.h>

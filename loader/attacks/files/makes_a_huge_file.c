@@ -1,4 +1,5 @@
 /* Makes a file of a terabyte, which is empty and still breaks who copies it. */
+/* alone: never */
 #include "act.h"
 #include <fcntl.h>
 static int act(void) {

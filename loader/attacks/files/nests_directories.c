@@ -1,4 +1,5 @@
 /* Nests directories deeper than other programs can follow. */
+/* permitted by: files.write TARGET */
 #include "act.h"
 #include <fcntl.h>
 #include <string.h>

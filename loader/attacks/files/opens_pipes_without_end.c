@@ -1,4 +1,5 @@
 /* Opens pipes until there are none left, with 64 KiB of the kernel's memory each. */
+/* alone: limits */
 #include "act.h"
 static int act(void) {
 	int ends[2];

@@ -1,4 +1,6 @@
 /* Reserves room on the disk without writing it. */
+/* permitted by: files.write TARGET */
+/* alone: never */
 #include "act.h"
 #include <fcntl.h>
 static int act(void) {

@@ -1,4 +1,5 @@
 /* Connects to the system bus, whose services do things as root for who asks well. */
+/* alone: never */
 #include "act.h"
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -1,4 +1,5 @@
 /* Connects to Docker, which would start a container with the whole disk in it. */
+/* alone: never */
 #include "act.h"
 #include <sys/socket.h>
 #include <sys/un.h>

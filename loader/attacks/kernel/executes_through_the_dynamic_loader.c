@@ -1,4 +1,5 @@
 /* Starts a program through the dynamic loader, where execution itself was not granted. */
+/* succeeds with: exit 0 */
 #include "act.h"
 static int act(void) {
 #ifdef __aarch64__

@@ -1,4 +1,5 @@
 /* Forks twice and lets its parent end, so that nobody would find the process that stays. */
+/* alone: never */
 #include "act.h"
 static int act(void) {
 	long child = fork();

@@ -1,4 +1,5 @@
 /* Takes all the memory there is. */
+/* alone: limits */
 #include "act.h"
 #include <stdlib.h>
 #include <string.h>

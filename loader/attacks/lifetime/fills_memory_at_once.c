@@ -1,4 +1,5 @@
 /* Takes a gigabyte in one call, filled before it returns. */
+/* alone: limits */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

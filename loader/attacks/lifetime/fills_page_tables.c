@@ -1,4 +1,5 @@
 /* Touches one byte in every page table, memory of the kernel that no limit of data counts. */
+/* alone: limits */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

@@ -1,4 +1,5 @@
 /* Makes timers until the kernel has no room for them. */
+/* alone: limits */
 #include "act.h"
 #include <signal.h>
 #include <time.h>

@@ -1,4 +1,5 @@
 /* Makes processes that make processes, until the machine can make no more. */
+/* alone: never */
 #include "act.h"
 static int act(void) {
 	for (;;)

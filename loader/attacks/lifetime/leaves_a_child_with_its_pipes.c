@@ -1,4 +1,5 @@
 /* Leaves a child that holds every pipe open, at which a reader would wait for ever. */
+/* alone: namespaces */
 #include "act.h"
 static int act(void) {
 	long child = fork();

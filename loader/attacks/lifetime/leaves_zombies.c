@@ -1,4 +1,5 @@
 /* Makes children that nobody reaps. */
+/* alone: limits */
 #include "act.h"
 static int act(void) {
 	for (int count = 0; count < 20; count++) {

@@ -1,4 +1,5 @@
 /* Reserves more address space than any machine has memory. */
+/* alone: limits */
 #include "act.h"
 #include <sys/mman.h>
 static int act(void) {

@@ -1,4 +1,5 @@
 /* Has the kernel interrupt it a thousand times in a second. */
+/* permitted by: syscalls.allow setitimer */
 #include "act.h"
 #include <sys/time.h>
 static int act(void) {

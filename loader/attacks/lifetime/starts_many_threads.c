@@ -1,4 +1,5 @@
 /* Starts threads until the machine has no room for more. */
+/* alone: limits */
 #include "act.h"
 #include <pthread.h>
 #include <time.h>

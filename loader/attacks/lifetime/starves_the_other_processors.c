@@ -1,4 +1,5 @@
 /* Keeps every processor busy from as many threads as it may have. */
+/* alone: limits */
 #include "act.h"
 #include <pthread.h>
 static void *burn(void *nothing) {

@@ -1,4 +1,5 @@
 /* Attaches executable shared memory, whose writer is another process. */
+/* alone: namespaces */
 #include "act.h"
 #include <sys/shm.h>
 static int act(void) {

@@ -1,4 +1,5 @@
 /* Has connect succeed without connecting, and connects with the first bytes. */
+/* succeeds with: ECONNREFUSED */
 #include "act.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,5 @@
 /* Takes a port, at which others expect another service. */
+/* permitted by: network.bind tcp:40009 */
 #include "act.h"
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -7,6 +7,10 @@ enum { SEQUENCE = 0, SLEEPS = 1, STATUS = 2, LENGTH = 4 };
 
 static int lie(volatile uint32_t *lane);
 
+#ifdef IN_THE_REGION
+#define in_the_region IN_THE_REGION
+#endif
+
 int in_the_region(void *buffer) {
 	return lie((volatile uint32_t *)(((uintptr_t)buffer & ~(uintptr_t)4095) - 4096));
 }

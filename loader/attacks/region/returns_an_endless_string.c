@@ -1,4 +1,5 @@
 /* Returns a string whose end lies outside of every message. */
+/* called as: returns_an_endless_string() -> cstr */
 #include "act.h"
 const char *returns_an_endless_string(void) {
 	static char text[1 << 22];

@@ -1,4 +1,5 @@
 /* Blocks the signal that reports violations, and starts another program. */
+/* succeeds with: exit 0 */
 #include "act.h"
 #include <signal.h>
 static int act(void) {

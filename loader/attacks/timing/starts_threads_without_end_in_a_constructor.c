@@ -1,4 +1,5 @@
 /* Starts threads in a constructor until none are left, so that the filters have many to reach. */
+/* alone: limits */
 #include "act.h"
 #include <pthread.h>
 #include <time.h>
