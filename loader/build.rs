@@ -118,11 +118,13 @@ fn acts(out: &Path) {
         }
         let (name, group, sentence, signature) = (&act.name, &act.group, act.sentence(), act.signature());
         let [alone, succeeds, fails] = ["alone", "succeeds with", "fails with"].map(|word| act.line(word));
+        let [contained, leaves] = ["contained by", "leaves"].map(|word| act.line(word));
         let [permitted, harmless] = ["permitted by", "harmless"].map(|word| act.line(word));
         writeln!(
             table,
             "Act {{ name: {name:?}, group: {group:?}, sentence: {sentence:?}, signature: {signature:?}, \
-             alone: {alone:?}, succeeds_with: {succeeds:?}, fails_with: {fails:?}, permitted_by: {permitted:?}, \
+             alone: {alone:?}, succeeds_with: {succeeds:?}, fails_with: {fails:?}, contained_by: {contained:?}, \
+             leaves: {leaves:?}, permitted_by: {permitted:?}, \
              harmless: {harmless:?}, object: {number} }},"
         )
         .expect("a string");

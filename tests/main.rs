@@ -8,6 +8,7 @@ mod calls;
 mod cli;
 mod hostile;
 mod layers;
+mod prove;
 mod real_libraries;
 mod runner;
 mod structure;

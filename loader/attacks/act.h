@@ -9,6 +9,8 @@
  *   succeeds with: exit 0 | SIGNAL | ERRNO …   what getting its way looks like besides 0
  *   fails with: NUMBER                  a result that says that there was nothing to be had
  *   called as: SIGNATURE                where it is not act() that is called
+ *   contained by: LAYER                 while this is in force nobody but the plugin notices that it got its way
+ *   leaves: PATH                        what it leaves where it gets its way
  *   permitted by: KEY VALUE, …          the grants of a policy that, together, permit it
  *   harmless: WHY                       every policy permits it, since it harms nobody but the plugin */
 #ifndef ACT_H

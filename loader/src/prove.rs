@@ -226,7 +226,11 @@ fn row(act: &'static Act, policy: &Policy, bench: &mut Bench<'_>) -> Result<Row,
 type Tried = BTreeMap<Part, Attempt>;
 
 /// Tries an act with one part of a cell at a time.
-fn alone(act: &'static Act, bench: &mut Bench<'_>, together: &Attempt) -> Result<(Tried, BTreeMap<Part, Alone>), Error> {
+fn alone(
+    act: &'static Act,
+    bench: &mut Bench<'_>,
+    together: &Attempt,
+) -> Result<(Tried, BTreeMap<Part, Alone>), Error> {
     let mut tried = Tried::new();
     let mut alone = BTreeMap::new();
     // Whatever waits for its deadline does so with every layer, and each wait costs a second.
@@ -241,6 +245,7 @@ fn alone(act: &'static Act, bench: &mut Bench<'_>, together: &Attempt) -> Result
         } else {
             let attempt = bench.attempt(act, Some(part))?;
             let result = match (&attempt, tried.get(&Part::Process)) {
+                (Attempt::Stopped { by: Some(Part::Process), .. }, _) if part != Part::Process => Alone::SameAsProcess,
                 (Attempt::Stopped { how, .. }, Some(Attempt::Stopped { how: process, .. })) if how == process => {
                     Alone::SameAsProcess
                 }

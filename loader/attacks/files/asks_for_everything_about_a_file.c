@@ -1,4 +1,5 @@
 /* Asks for everything about a file, none of which Landlock guards. */
+/* permitted by: syscalls.allow statx */
 #include "act.h"
 #include <fcntl.h>
 static int act(void) {

@@ -1,5 +1,6 @@
 /* Kills its process group, of which the host would be one if the cell had not left it. */
 /* alone: own-user */
+/* fails with: 0 */
 #include "act.h"
 #include <signal.h>
 static int act(void) { return outcome(kill(0, SIGKILL)); }

@@ -1,5 +1,6 @@
 /* Forks twice and lets its parent end, so that nobody would find the process that stays. */
 /* alone: never */
+/* contained by: namespaces */
 #include "act.h"
 static int act(void) {
 	long child = fork();

@@ -1,4 +1,5 @@
 /* Makes a process that lives on when the cell is killed. */
+/* contained by: namespaces */
 #include "act.h"
 static int act(void) {
 	long child = fork();

@@ -1,4 +1,5 @@
 /* Makes a process by the call that libraries no longer use and filters forget. */
+/* contained by: namespaces */
 #include "act.h"
 #ifdef SYS_fork
 static int act(void) {

@@ -1,5 +1,6 @@
 /* Leaves a child that holds every pipe open, at which a reader would wait for ever. */
 /* alone: namespaces */
+/* contained by: namespaces */
 #include "act.h"
 static int act(void) {
 	long child = fork();

@@ -1,5 +1,6 @@
 /* Makes children that nobody reaps. */
 /* alone: limits */
+/* contained by: namespaces */
 #include "act.h"
 static int act(void) {
 	for (int count = 0; count < 20; count++) {

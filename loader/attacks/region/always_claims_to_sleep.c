@@ -1,4 +1,5 @@
 /* Claims to sleep while it is awake, so that the host makes a system call for every request. */
+/* harmless: the host makes one system call for each request, as for every cell that sleeps */
 #include "act.h"
 #include <pthread.h>
 #include "lane.h"

@@ -1,4 +1,5 @@
 /* Answers a request, and then answers it once more. */
+/* harmless: nobody waits for the second answer, and the next request finds it out */
 #include "act.h"
 #include "lane.h"
 static int lie(volatile uint32_t *lane) {

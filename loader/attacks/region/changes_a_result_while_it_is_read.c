@@ -1,4 +1,5 @@
 /* Changes the result and the buffers of its reply while the host copies them. */
+/* harmless: results are the plugin's own to choose, and the host looks at a copy */
 #include "act.h"
 #include <pthread.h>
 #include "lane.h"

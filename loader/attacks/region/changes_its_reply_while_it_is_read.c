@@ -1,4 +1,5 @@
 /* Changes length and status of its reply again and again, while the host checks and uses them. */
+/* harmless: the host reads each word once, and takes it for a reply or a lie */
 #include "act.h"
 #include <pthread.h>
 #include "lane.h"

@@ -1,4 +1,5 @@
 /* Opens a socket in the destructor of a thread's data. */
+/* permitted by: syscalls.allow socket */
 #include "act.h"
 #include <sys/socket.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
 /* Opens a socket where C++ ends the thread-local objects of a thread. */
+/* permitted by: syscalls.allow socket */
 #include "act.h"
 #include <sys/socket.h>
 #include <pthread.h>

@@ -1,4 +1,5 @@
 /* Crashes on purpose and opens a socket in the handler. */
+/* permitted by: syscalls.allow socket */
 #include "act.h"
 #include <sys/socket.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 /* Opens a socket while its symbols are resolved, before any constructor. */
+/* permitted by: syscalls.allow socket */
 #include "act.h"
 #include <features.h>
 #ifdef __GLIBC__

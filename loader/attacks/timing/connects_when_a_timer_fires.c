@@ -1,4 +1,5 @@
 /* Opens a socket in the handler of an alarm. */
+/* permitted by: syscalls.allow socket, syscalls.allow setitimer */
 #include "act.h"
 #include <sys/socket.h>
 #include <signal.h>

@@ -19,6 +19,10 @@ pub struct Act {
     pub(super) succeeds_with: Option<&'static str>,
     /// A result that is no success.
     pub(super) fails_with: Option<&'static str>,
+    /// The part that keeps what it does from everybody else.
+    pub(super) contained_by: Option<&'static str>,
+    /// A file that it leaves.
+    pub(super) leaves: Option<&'static str>,
     /// What permits it.
     pub(super) permitted_by: Option<&'static str>,
     /// Why every policy permits it.
@@ -52,6 +56,13 @@ impl Act {
     /// The shared object that it is in.
     pub(super) fn object(&self) -> &'static [u8] {
         OBJECTS.get(self.object).copied().unwrap_or_default()
+    }
+
+    /// Whether nobody else notices that it got its way in a cell with these parts.
+    pub(super) fn is_contained(&self, parts: impl Iterator<Item = Part>) -> Option<Part> {
+        let contains = |part: &Part| self.contained_by == Some(part.name());
+        let mut parts = parts;
+        parts.find(contains)
     }
 
     /// Whether limits are what keeps it from harming the machine.

@@ -60,13 +60,13 @@ impl Attempt {
             Outcome::TimedOut { .. } => stopped(Part::Process, DEADLINE.to_owned()),
             Outcome::OutOfMemory { .. } => stopped(Part::Limits, "out of memory".to_owned()),
             Outcome::Refused(_) => stopped(Part::Process, "refused by the host".to_owned()),
-            Outcome::Lied { .. } => stopped(Part::Process, "a lie, which the host noticed".to_owned()),
+            Outcome::Lied { .. } => stopped(Part::Process, "a lie, noticed".to_owned()),
         }
     }
 
     fn of_result(act: &Act, result: i64) -> Self {
         if act.fails_with == Some(result.to_string().as_str()) {
-            return Self::Stopped { by: Some(Part::Process), how: "there was nothing to be had".to_owned() };
+            return Self::Stopped { by: Some(Part::Process), how: "nothing to be had".to_owned() };
         }
         if result >= 0 {
             return Self::GotItsWay;

@@ -101,11 +101,22 @@ impl<'a> Bench<'a> {
     /// Runs an act in a new cell: with every part of the plan, or with one.
     pub(super) fn attempt(&mut self, act: &'static Act, alone: Option<Part>) -> Result<Attempt, Error> {
         self.lay_out()?;
+        let left = act.leaves.map(Path::new).filter(|path| fs::symlink_metadata(path).is_err());
+        let attempt = self.run(act, alone)?;
+        // Nothing was there, so what is there now is the act's. It is mostly not.
+        if let Some(Err(error)) = left.map(fs::remove_file) {
+            tracing::debug!(act = act.name, %error, "nothing was left");
+        }
+        Ok(attempt)
+    }
+
+    fn run(&mut self, act: &'static Act, alone: Option<Part>) -> Result<Attempt, Error> {
         let host = self.host;
         let planned = self.planned(act)?;
+        let plan = planned.plan().clone();
         let loaded = match alone {
             None => host.start(planned),
-            Some(part) => host.start(&planned.under(part.alone(planned.plan()))),
+            Some(part) => host.start(&planned.under(part.alone(&plan))),
         };
         let mut loaded = match loaded {
             Ok(loaded) => loaded,
@@ -117,7 +128,14 @@ impl<'a> Bench<'a> {
             Ok(function) => loaded.cell.call(&function, &arguments(&signature)),
             Err(outcome) => outcome,
         };
-        Ok(Attempt::of_outcome(act, &outcome))
+        let in_force = Part::ALL.into_iter().filter(|part| part.is_in(&plan));
+        let mut in_force = in_force.filter(|part| alone.is_none_or(|alone| alone == *part));
+        Ok(match (Attempt::of_outcome(act, &outcome), act.is_contained(&mut in_force)) {
+            (Attempt::GotItsWay, Some(part)) => {
+                Attempt::Stopped { by: Some(part), how: "done where nobody sees it".to_owned() }
+            }
+            (attempt, _) => attempt,
+        })
     }
 
     /// The files that acts may aim at, as if none had run yet.

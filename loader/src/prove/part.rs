@@ -80,7 +80,9 @@ impl Part {
             namespaces: match self {
                 Self::Namespaces => Namespaces { mount: false, ..*namespaces },
                 // An ordinary user makes the others in a user namespace; `/proc` shows the processes of a pid namespace.
-                Self::Mount => Namespaces { user: namespaces.user, pid: namespaces.pid, mount: namespaces.mount, ..none },
+                Self::Mount => {
+                    Namespaces { user: namespaces.user, pid: namespaces.pid, mount: namespaces.mount, ..none }
+                }
                 // What the limit on tasks counts in.
                 Self::Limits => Namespaces { user: namespaces.user, ..none },
                 _ => none,

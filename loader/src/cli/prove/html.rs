@@ -22,7 +22,10 @@ pub(super) fn page(proof: &Proof) -> String {
     );
     for status in &proof.layers {
         let (name, state) = (status.layer.name(), state(&status.state));
-        put(&mut page, format_args!("<dt>{name}</dt><dd>{}; {}</dd>\n", escape(&state), escape(&status.origin.to_string())));
+        put(
+            &mut page,
+            format_args!("<dt>{name}</dt><dd>{}; {}</dd>\n", escape(&state), escape(&status.origin.to_string())),
+        );
     }
     page += "</dl>\n";
     legend(&mut page);
@@ -33,7 +36,10 @@ pub(super) fn page(proof: &Proof) -> String {
     page += "<th scope=\"col\">With all of them</th></tr></thead>\n";
     for group in groups(proof) {
         let columns = parts.len() + 2;
-        put(&mut page, format_args!("<tbody>\n<tr><th class=\"group\" colspan=\"{columns}\">{}</th></tr>\n", escape(group)));
+        put(
+            &mut page,
+            format_args!("<tbody>\n<tr><th class=\"group\" colspan=\"{columns}\">{}</th></tr>\n", escape(group)),
+        );
         for row in proof.acts.iter().filter(|row| row.group == group) {
             put_row(&mut page, row, &parts);
         }
@@ -84,7 +90,10 @@ fn put_row(page: &mut String, row: &Row, parts: &[Part]) {
             _ => means.to_owned(),
         };
         let how = escape(&how);
-        put(page, format_args!("<td class=\"part {class}\" title=\"{how}\"><span aria-label=\"{how}\">{symbol}</span></td>"));
+        put(
+            page,
+            format_args!("<td class=\"part {class}\" title=\"{how}\"><span aria-label=\"{how}\">{symbol}</span></td>"),
+        );
     }
     let (class, symbol, text) = match &row.verdict {
         Verdict::Stopped { stopped_by, how } => {
@@ -97,7 +106,13 @@ fn put_row(page: &mut String, row: &Row, parts: &[Part]) {
         }
         Verdict::NotStopped { how } => ("not", '✗', format!("NOT STOPPED: {how}")),
     };
-    put(page, format_args!("<td class=\"verdict {class}\"><span aria-hidden=\"true\">{symbol}</span> {}</td></tr>\n", escape(&text)));
+    put(
+        page,
+        format_args!(
+            "<td class=\"verdict {class}\"><span aria-hidden=\"true\">{symbol}</span> {}</td></tr>\n",
+            escape(&text)
+        ),
+    );
 }
 
 /// Whatever a policy, a path or the kernel says, as text of a page.

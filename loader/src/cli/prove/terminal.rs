@@ -5,9 +5,9 @@ use std::io::{self, Write};
 use super::symbol;
 use crate::prove::{Alone, Part, Proof, Row, Verdict};
 
-/// Widths of the table's columns, with the two blanks after each.
-const NAME: usize = 43;
-const PART: usize = 5;
+/// Widths of the table's columns, with the blanks after each.
+const NAME: usize = 42;
+const PART: usize = 4;
 
 /// Widest line.
 const WIDTH: usize = 100;
@@ -54,12 +54,15 @@ fn first(text: &str, count: usize) -> String {
 /// What stands in the row, and on a line of its own beneath.
 fn verdict(verdict: &Verdict) -> (String, Option<String>) {
     match verdict {
-        Verdict::Stopped { stopped_by: Some(part), how } => (format!("{}: {how}", part.name()), None),
+        // What was refused is named; that it was is what the column says.
+        Verdict::Stopped { stopped_by: Some(part), how } => {
+            (format!("{}: {}", part.name(), how.trim_end_matches(" refused")), None)
+        }
         Verdict::Stopped { stopped_by: None, how } => (how.clone(), None),
         Verdict::Permitted { permitted_by, how } => {
             let lines: Vec<String> = permitted_by.iter().map(ToString::to_string).collect();
             let why = how.map_or_else(|| format!("by {}", lines.join(", ")), str::to_owned);
-            ("permitted".to_owned(), Some(why))
+            (if how.is_some() { "harmless" } else { "permitted" }.to_owned(), Some(why))
         }
         Verdict::NotStopped { .. } => ("NOT STOPPED".to_owned(), None),
     }
@@ -88,22 +91,21 @@ pub(super) fn is_anywhere(proof: &Proof, part: Part) -> bool {
 
 fn short(part: Part) -> &'static str {
     match part {
-        Part::Process => "proc",
-        Part::Seccomp => "scmp",
-        Part::Landlock => "land",
-        Part::Namespaces => "name",
-        Part::Mount => "tree",
-        Part::Limits => "lims",
-        Part::Mdwe => "mdwe",
-        Part::Cgroup => "cgrp",
+        Part::Process => "own",
+        Part::Seccomp => "sec",
+        Part::Landlock => "lan",
+        Part::Namespaces => "ns",
+        Part::Mount => "mnt",
+        Part::Limits => "lim",
+        Part::Mdwe => "wx",
+        Part::Cgroup => "cg",
     }
 }
 
 fn legend(proof: &Proof, parts: &[Part]) -> String {
     let parts: Vec<String> = parts.iter().map(|part| format!("{} {}", short(*part), part.name())).collect();
-    let absent: Vec<&str> =
-        Part::ALL.into_iter().filter(|part| !is_anywhere(proof, *part)).map(Part::name).collect();
-    let mut text = format!("Columns, each part of a cell alone: {}", parts.join(" · "));
+    let absent: Vec<&str> = Part::ALL.into_iter().filter(|part| !is_anywhere(proof, *part)).map(Part::name).collect();
+    let mut text = wrapped(&format!("Each column is one part of a cell alone: {}", parts.join(" · ")));
     if !absent.is_empty() {
         text += &format!("\nNot asked for by the policy, or not there: {}", absent.join(", "));
     }
@@ -114,13 +116,14 @@ fn legend(proof: &Proof, parts: &[Part]) -> String {
         Alone::Untried,
         Alone::Failed { how: String::new() },
     ];
-    let symbols: Vec<String> = example.iter().map(symbol).map(|(symbol, means, _)| format!("{symbol} {means}")).collect();
+    let symbols: Vec<String> =
+        example.iter().map(symbol).map(|(symbol, means, _)| format!("{symbol} {means}")).collect();
     let (first, rest) = symbols.split_at(3);
     format!("{text}\n{}\n{}", first.join(" · "), rest.join(" · "))
 }
 
 fn summary(proof: &Proof, paint: &Paint) -> String {
-    let text = sentence(proof);
+    let text = wrapped(&sentence(proof));
     if proof.summary.not_stopped > 0 { paint.red(&text) } else { text }
 }
 
@@ -140,6 +143,21 @@ pub(super) fn sentence(proof: &Proof) -> String {
         }
     };
     format!("{} of {} acts stopped, {} permitted, {not}", all.stopped, all.acts, all.permitted)
+}
+
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
 }
 
 struct Paint {
