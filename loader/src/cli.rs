@@ -32,7 +32,7 @@ struct Words {
 }
 
 const EXIT_HELP: &str = "\
-Exit status: 0 done · 1 the file or the policy was refused · 2 usage, or input that cannot be read · 3 this machine lacks \
+Exit status: 0 done · 1 the file or the policy was refused, or an act was not stopped · 2 usage, or input that cannot be read · 3 this machine lacks \
 what the policy requires · 4 the plugin violated, crashed, lied, or ran out of time or memory · 70 a bug";
 
 #[derive(Debug, Subcommand)]
@@ -46,7 +46,10 @@ enum Command {
     Call(CallWords),
     /// Audit files. Nothing of them is executed.
     Inspect(InspectWords),
-    /// Try the built-in attacks under a policy on this machine, and print what stopped each.
+    /// Try the built-in attacks in cells under a policy on this machine.
+    ///
+    /// Prints for each act what stopped it, which line of the policy permits it, or that it was not stopped; and what each
+    /// layer does to it alone.
     #[command(after_help = prove::HELP)]
     Prove(ProveWords),
     /// Check and explain policies.

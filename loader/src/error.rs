@@ -50,7 +50,7 @@ pub enum Error {
 pub enum ExitStatus {
     /// Done.
     Done = 0,
-    /// The file or the policy was refused.
+    /// The file or the policy was refused, or an act of a proof was not stopped.
     Refused = 1,
     /// Usage, or input that cannot be read.
     Usage = 2,

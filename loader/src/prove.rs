@@ -238,7 +238,9 @@ fn alone(
     for part in Part::ALL {
         let result = if !bench.has(act, part)? {
             Alone::Absent
-        } else if !act.may_run_with(part, bench.own_user()?) || act.fills_something() && !bench.caps_tasks(act)? {
+        } else if !act.may_run_with(part, bench.is_apart(act, part)?)
+            || act.fills_something() && !bench.caps_tasks(act)?
+        {
             Alone::Untried
         } else if part != Part::Process && tried.get(&Part::Process).is_some_and(waits) && waits(together) {
             Alone::SameAsProcess

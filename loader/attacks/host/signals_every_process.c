@@ -1,5 +1,5 @@
 /* Kills every process it may signal, the host among them. */
-/* alone: own-user */
+/* alone: apart */
 #include "act.h"
 #include <signal.h>
 static int act(void) { return outcome(kill(-1, SIGKILL)); }

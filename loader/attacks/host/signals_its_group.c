@@ -1,5 +1,5 @@
 /* Kills its process group, of which the host would be one if the cell had not left it. */
-/* alone: own-user */
+/* alone: apart */
 /* fails with: 0 */
 #include "act.h"
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Kills the process group of the host, its shell included. */
-/* alone: own-user */
+/* alone: apart */
 /* fails with: 0 */
 #include "act.h"
 #include <signal.h>

@@ -1,5 +1,4 @@
 /* Opens a handle of the host, with which it could be signalled and its descriptors taken. */
-/* permitted by: syscalls.allow pidfd_open */
 #include "act.h"
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434

@@ -1,5 +1,6 @@
 /* Connects to another machine, to which it could send what it was given. */
 /* succeeds with: ECONNREFUSED */
+/* permitted by: network.connect tcp:9 */
 #include "act.h"
 #include <arpa/inet.h>
 #include <sys/socket.h>

@@ -15,11 +15,11 @@ use crate::error::{Error, ExitStatus};
 use crate::prove::{self, Act, Proof, acts, prove};
 
 pub(super) const HELP: &str = "\
-Each act runs for real, in new cells: once with every layer, and once with each layer alone. With layers taken off, a cell is
-still a process of its own without capabilities; acts that would harm the machine are not run then.
+Each act runs for real, in new cells: once with every layer, and once with each layer alone. With layers taken off, a cell \
+is still a process of its own without capabilities; acts that would harm the machine are not run then.
 
-Exit status: 0 every act was stopped, or the policy permits it · 1 an act that the policy does not permit got its way, or the
-policy was refused · 3 this machine lacks what the policy requires
+Exit status: 0 every act was stopped, or the policy permits it · 1 an act that the policy does not permit got its way, or \
+the policy was refused · 3 this machine lacks what the policy requires
 
 Examples:
   lazaret prove
@@ -80,11 +80,10 @@ fn proof(words: &ProveWords, acts: &[&'static Act]) -> Result<Proof, Error> {
 
 /// The acts of these names, or all; or the first name that is none's.
 fn chosen(names: &[String]) -> Result<Vec<&'static Act>, String> {
-    if names.is_empty() {
-        return Ok(acts().iter().collect());
+    if let Some(name) = names.iter().find(|name| acts().iter().all(|act| act.name != name.as_str())) {
+        return Err(name.clone());
     }
-    let find = |name: &String| acts().iter().find(|act| act.name == name).ok_or_else(|| name.clone());
-    names.iter().map(find).collect()
+    Ok(acts().iter().filter(|act| names.is_empty() || names.iter().any(|name| name == act.name)).collect())
 }
 
 fn unknown(name: &str, as_json: bool, out: &mut impl Write) -> io::Result<ExitStatus> {
@@ -97,7 +96,7 @@ fn unknown(name: &str, as_json: bool, out: &mut impl Write) -> io::Result<ExitSt
     let hint = if near.is_empty() {
         "`lazaret prove` without `--act` tries all, and names them".to_owned()
     } else {
-        format!("there is {}", near.join(", "))
+        format!("near it are {}", near.join(", "))
     };
     show::mistake("E-NO-ACT", &message, Some(&hint), as_json, out)
 }

@@ -41,12 +41,13 @@ pub fn acts() -> &'static [Act] {
 include!(concat!(env!("OUT_DIR"), "/acts.rs"));
 
 impl Act {
-    /// Whether it may run with nothing but this part. `own_user`: whether cells have another user than their host.
-    pub(super) fn may_run_with(&self, part: Part, own_user: bool) -> bool {
+    /// Whether it may run with nothing but this part. `apart`: whether the cell then has another user than its host, or
+    /// cannot name it.
+    pub(super) fn may_run_with(&self, part: Part, apart: bool) -> bool {
         match self.alone {
             // What is aimed at the host would hit it where both are one user and no layer is between them.
-            None => self.group != "host" || own_user,
-            Some("own-user") => own_user,
+            None => self.group != "host" || apart,
+            Some("apart") => apart,
             Some(parts) => parts.split_whitespace().any(|word| word == part.name()),
         }
     }
@@ -91,7 +92,7 @@ mod tests {
             let words = act.alone.unwrap_or_default().split_whitespace();
             for word in words {
                 let known = Part::ALL.iter().any(|part| part.name() == word);
-                assert!(known || matches!(word, "never" | "own-user"), "{}: {word}", act.name);
+                assert!(known || matches!(word, "never" | "apart"), "{}: {word}", act.name);
             }
         }
     }
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_aimed_at_the_host_needs_another_user_or_every_layer() {
+    fn what_is_aimed_at_the_host_runs_apart_from_it_or_under_every_layer() {
         let act = ACTS.iter().find(|act| act.name == "signals_the_host").expect("an act");
         assert!(act.may_run_with(Part::Process, true) && !act.may_run_with(Part::Process, false));
     }

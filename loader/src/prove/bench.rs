@@ -68,9 +68,9 @@ impl<'a> Bench<'a> {
         Ok(self.plan(act)?.enforcement().layers.clone())
     }
 
-    /// Whether cells have another user than their host.
-    pub(super) fn own_user(&self) -> Result<bool, Error> {
-        Ok(self.host.kernel()?.root)
+    /// Whether a cell with this part alone has another user than its host, or process ids in which the host has none.
+    pub(super) fn is_apart(&mut self, act: &'static Act, part: Part) -> Result<bool, Error> {
+        Ok(self.host.kernel()?.root || part.alone(self.planned(act)?.plan()).namespaces.pid)
     }
 
     /// Whether there is such a part here.

@@ -75,7 +75,7 @@ fn legend(page: &mut String) {
         .map(symbol)
         .map(|(symbol, means, class)| format!("<span class=\"{class}\">{symbol}</span>&nbsp;{means}"))
         .collect();
-    *page += &entries.join(" · ");
+    *page += &entries.join(", ");
     *page += "</p>\n";
 }
 
@@ -90,10 +90,7 @@ fn put_row(page: &mut String, row: &Row, parts: &[Part]) {
             _ => means.to_owned(),
         };
         let how = escape(&how);
-        put(
-            page,
-            format_args!("<td class=\"part {class}\" title=\"{how}\"><span aria-label=\"{how}\">{symbol}</span></td>"),
-        );
+        put(page, format_args!("<td class=\"part {class}\" title=\"{how}\">{symbol}</td>"));
     }
     let (class, symbol, text) = match &row.verdict {
         Verdict::Stopped { stopped_by, how } => {
@@ -117,8 +114,10 @@ fn put_row(page: &mut String, row: &Row, parts: &[Part]) {
 
 /// Whatever a policy, a path or the kernel says, as text of a page.
 fn escape(text: &str) -> String {
+    // Backticks are the marks of our own sentences.
+    let printable: Vec<String> = text.split('`').map(|part| crate::audit::escape(part).to_string()).collect();
     let mut out = String::with_capacity(text.len());
-    for letter in crate::audit::escape(text).chars() {
+    for letter in printable.join("`").chars() {
         match letter {
             '&' => out += "&amp;",
             '<' => out += "&lt;",
@@ -138,5 +137,6 @@ mod tests {
     #[test]
     fn what_looks_like_a_tag_is_text() {
         assert_eq!(escape("<b a=\"'&\">"), "&lt;b a=&quot;&#39;&amp;&quot;&gt;");
+        assert_eq!(escape("`kill`\u{202e}\u{1b}"), "`kill`\\u{202e}\\u{1b}");
     }
 }

@@ -105,7 +105,7 @@ fn short(part: Part) -> &'static str {
 fn legend(proof: &Proof, parts: &[Part]) -> String {
     let parts: Vec<String> = parts.iter().map(|part| format!("{} {}", short(*part), part.name())).collect();
     let absent: Vec<&str> = Part::ALL.into_iter().filter(|part| !is_anywhere(proof, *part)).map(Part::name).collect();
-    let mut text = wrapped(&format!("Each column is one part of a cell alone: {}", parts.join(" · ")));
+    let mut text = wrapped(&format!("Each column is one part of a cell alone: {}", parts.join(", ")));
     if !absent.is_empty() {
         text += &format!("\nNot asked for by the policy, or not there: {}", absent.join(", "));
     }
@@ -118,8 +118,7 @@ fn legend(proof: &Proof, parts: &[Part]) -> String {
     ];
     let symbols: Vec<String> =
         example.iter().map(symbol).map(|(symbol, means, _)| format!("{symbol} {means}")).collect();
-    let (first, rest) = symbols.split_at(3);
-    format!("{text}\n{}\n{}", first.join(" · "), rest.join(" · "))
+    format!("{text}\n{}", wrapped(&symbols.join(", ")))
 }
 
 fn summary(proof: &Proof, paint: &Paint) -> String {
