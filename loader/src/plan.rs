@@ -58,7 +58,12 @@ impl Planned {
     /// the cell with the plan that it got.
     pub(crate) fn under(&self, plan: Plan) -> Self {
         let load = Load { plan, ..self.load.clone() };
-        Self { load, libraries: self.libraries.clone(), verdict: Arc::clone(&self.verdict) }
+        Self {
+            load,
+            libraries: self.libraries.clone(),
+            runner: self.runner.clone(),
+            verdict: Arc::clone(&self.verdict),
+        }
     }
 
     /// Which network its cell has.

@@ -71,7 +71,7 @@ impl Part {
     /// The plan with this part alone. Every part is named, so that a new one cannot stay in force by being forgotten.
     pub(super) fn alone(self, plan: &Plan) -> Plan {
         let only = |part| self == part;
-        let Plan { limits, cgroup, identity, namespaces, mdwe, landlock, seccomp, channel } = plan;
+        let Plan { limits, cgroup, identity, namespaces, mdwe, landlock, seccomp, watch: _, channel } = plan;
         let none = Namespaces::NONE;
         Plan {
             limits: if only(Self::Limits) { *limits } else { UNLIMITED },
@@ -90,6 +90,8 @@ impl Part {
             mdwe: *mdwe && only(Self::Mdwe),
             landlock: landlock.clone().filter(|_| only(Self::Landlock)),
             seccomp: if only(Self::Seccomp) { seccomp.clone() } else { Seccomp { load: None, call: None } },
+            // A report tells what is stopped; nothing is stopped by it.
+            watch: false,
             channel: *channel,
         }
     }
