@@ -236,6 +236,8 @@ pub enum Step {
     Capabilities,
     /// Die with the host, and make sure that it still lives.
     ParentDeath,
+    /// Refuse speculation that other processes can use.
+    Speculation,
     /// Refuse core dumps and ptrace by others of the same user.
     Dumpable,
     /// Set no_new_privs.
@@ -279,6 +281,7 @@ impl std::fmt::Display for Step {
             Self::Identity => "change user and group",
             Self::Capabilities => "drop capabilities",
             Self::ParentDeath => "tie its life to the host's",
+            Self::Speculation => "refuse speculation",
             Self::Dumpable => "refuse core dumps and tracing",
             Self::NoNewPrivs => "set no_new_privs",
             Self::Mdwe => "deny write-then-execute memory",

@@ -49,6 +49,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     let namespaces = at(Step::Namespaces, namespaces::enter(network))?;
     at(Step::Bounding, confine::bounding())?;
     at(Step::ParentDeath, confine::parent_death(host))?;
+    at(Step::Speculation, confine::speculation())?;
     at(Step::Dumpable, confine::not_dumpable())?;
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     at(Step::Receive, say(socket, Word::Ready { namespaces, hook: hook::is_present() }, None))?;
