@@ -1,4 +1,5 @@
 /* Reads a file upwards from a directory it may have inherited. */
+/* permitted by: files.read /etc/passwd */
 #include "act.h"
 #include <fcntl.h>
 static int act(void) {

@@ -1,4 +1,5 @@
 /* Reads a file with the call whose flags lie behind a pointer, where no filter can look. */
+/* permitted by: files.read /etc/passwd */
 #include "act.h"
 #include <fcntl.h>
 #ifndef SYS_openat2

@@ -1,4 +1,5 @@
 /* Opens a file without end from threads of a constructor, to be there when the filters change. */
+/* permitted by: files.read /etc/passwd */
 #include "act.h"
 #include <fcntl.h>
 #include <pthread.h>

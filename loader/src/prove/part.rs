@@ -16,7 +16,8 @@ pub enum Part {
     Landlock,
     /// Processes, network and System V objects of its own.
     Namespaces,
-    /// A file tree of its own, and the process ids that it needs for `/proc`.
+    /// A file tree of its own, and the process ids that it needs for `/proc`. Alone it is without the granted paths, which a
+    /// plan keeps with Landlock.
     Mount,
     /// Resource limits.
     Limits,
