@@ -28,9 +28,6 @@
 static int act(void);
 
 #ifdef ACT
-/* In a process-id namespace of its own the host has no number: then the one of no process. */
-static inline int host_or_nobody(void) { return getppid() ? getppid() : 0x3ffffffe; }
-#define getppid() host_or_nobody()
 int ACT(void) { return act(); }
 #elif defined FROM_CONSTRUCTOR
 static int kept;
