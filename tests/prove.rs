@@ -54,7 +54,7 @@ fn no_act_gets_its_way_under_a_policy_that_permits_computing() {
 
 #[test]
 fn each_layer_alone_stops_what_it_is_for() {
-    let acts = ["executes", "opens_a_file_not_granted", "fills_memory", "loops_for_ever", "claims_a_length"];
+    let acts = ["executes", "opens_a_file_not_granted", "fills_memory_at_once", "loops_for_ever", "claims_a_length"];
     let proof = proof(&[&["--act"], &acts[..]].concat(), 0);
     let row = |name: &str| rows(&proof).iter().find(|row| row["name"] == name).expect("a row");
     let alone = |name: &str, part: &str| row(name)["alone"][part]["result"].as_str().expect("a result").to_owned();
@@ -63,8 +63,8 @@ fn each_layer_alone_stops_what_it_is_for() {
     assert_eq!((alone("executes", "seccomp"), alone("executes", "process")), ("stopped".into(), "not-stopped".into()));
     assert_eq!(alone("opens_a_file_not_granted", "landlock"), "stopped");
     assert_eq!(alone("opens_a_file_not_granted", "limits"), "not-stopped");
-    assert_eq!(row("fills_memory")["stopped_by"], "limits");
-    assert_eq!(alone("fills_memory", "seccomp"), "untried", "the machine would be without memory");
+    assert_eq!(row("fills_memory_at_once")["stopped_by"], "limits");
+    assert_eq!(alone("fills_memory_at_once", "seccomp"), "untried", "the machine would be without memory");
     assert_eq!(row("loops_for_ever")["stopped_by"], "process");
     assert_eq!(alone("loops_for_ever", "seccomp"), "same-as-process");
     assert_eq!(row("claims_a_length")["how"], "a lie, noticed");
