@@ -40,6 +40,7 @@ fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, F
 
 /// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
 fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Never, Failure> {
+    at(Step::Descriptors, confine::own_null_device())?;
     let (start, descriptors) = begin(control)?;
     let plan = &start.plan;
     let mut descriptors = descriptors.into_iter();

@@ -269,6 +269,15 @@ pub(crate) fn seccomp(filter: &Filter) -> Result<()> {
     }
 }
 
+/// Opens the null device anew for output and errors: an open file that cells shared would carry flags, locks and an offset from
+/// one to the other.
+pub(crate) fn own_null_device() -> Result<()> {
+    let null = rustix::fs::open(c"/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::stdio::dup2_stdout(&null)?;
+    rustix::stdio::dup2_stderr(&null)?;
+    Ok(())
+}
+
 /// Closes every descriptor from `first` on.
 pub(crate) fn close_others(first: u32) -> Result<()> {
     // SAFETY: nothing in this process uses a descriptor above those that its caller keeps.

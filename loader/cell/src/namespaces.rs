@@ -72,6 +72,8 @@ pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd], outside: Option<I
         map_identity(outside)?;
         rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?;
     }
+    // Before anything is mounted: the place below may lie in what is granted.
+    let trees = opened.iter().map(clone_of).collect::<Result<Vec<_>, _>>()?;
     let safe = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
     let place = PLACES.into_iter().find(|place| Path::new(place).is_dir()).ok_or(NotConfined(libc::ENOENT))?;
@@ -80,16 +82,16 @@ pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd], outside: Option<I
     fs::create_dir("proc")?;
     mount("proc", "proc", "proc", safe, Some(c"subset=pid"))?;
 
-    let mut in_order: Vec<(&PathRule, &OwnedFd)> = rules.iter().zip(opened).collect();
+    let mut in_order: Vec<(&PathRule, &OwnedFd)> = rules.iter().zip(&trees).collect();
     // A path before those beneath it.
     in_order.sort_by_key(|(rule, _)| rule.path.len());
-    for (rule, fd) in in_order {
+    for (rule, tree) in in_order {
         // The kernel gives what /proc and the null device hold by other means, or not at all.
         let inside = rule.path.strip_prefix(b"/").unwrap_or(&rule.path);
         if inside.is_empty() {
             return Err(NotConfined(libc::EINVAL));
         }
-        graft(Path::new(OsStr::from_bytes(inside)), fd, confine::writes(rule))?;
+        graft(Path::new(OsStr::from_bytes(inside)), tree, confine::writes(rule))?;
     }
     // pivot_root(2), "pivot_root(".", ".")": the old root lies over the new one, and goes.
     rustix::process::pivot_root(".", ".")?;
@@ -99,9 +101,18 @@ pub(crate) fn own_tree(rules: &[PathRule], opened: &[OwnedFd], outside: Option<I
     Ok(())
 }
 
-/// Puts what `fd` refers to at `path` of the new tree.
-fn graft(path: &Path, fd: &OwnedFd, writable: bool) -> Result<(), NotConfined> {
-    let directory = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode) == FileType::Directory;
+/// A copy of the mounts at and beneath what `fd` refers to, attached nowhere yet.
+fn clone_of(fd: &OwnedFd) -> Result<OwnedFd, NotConfined> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH
+        | OpenTreeFlags::AT_RECURSIVE;
+    Ok(open_tree(fd.as_fd(), c"", flags)?)
+}
+
+/// Puts a tree at `path` of the new one.
+fn graft(path: &Path, tree: &OwnedFd, writable: bool) -> Result<(), NotConfined> {
+    let directory = FileType::from_raw_mode(rustix::fs::fstat(tree)?.st_mode) == FileType::Directory;
     let made = if directory {
         fs::create_dir_all(path)
     } else {
@@ -115,18 +126,10 @@ fn graft(path: &Path, fd: &OwnedFd, writable: bool) -> Result<(), NotConfined> {
         Err(error) if !path.exists() => return Err(error.into()),
         Ok(()) | Err(_) => {}
     }
-    let tree = open_tree(
-        fd.as_fd(),
-        c"",
-        OpenTreeFlags::OPEN_TREE_CLONE
-            | OpenTreeFlags::OPEN_TREE_CLOEXEC
-            | OpenTreeFlags::AT_EMPTY_PATH
-            | OpenTreeFlags::AT_RECURSIVE,
-    )?;
     let at = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty())?;
     let onto = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
     move_mount(tree.as_fd(), c"", at.as_fd(), c"", onto)?;
-    attributes(&tree, writable)
+    attributes(tree, writable)
 }
 
 /// `mount_setattr(2)`, for the whole grafted tree.
