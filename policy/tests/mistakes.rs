@@ -102,6 +102,10 @@ fn a_value_of_the_wrong_kind_says_what_belongs_there() {
 #[test]
 fn an_empty_list_and_a_repeated_value_are_mistakes() {
     assert_mistake("[files]\nread = []\n", Code::EmptyList, (4, 8), None);
+    assert!(mistake("[files]\nread = []\n").help.is_some_and(|help| help.contains("\"none\"")));
+    assert_mistake("[elf]\nrequire = \"none\"\n", Code::Type, (4, 11), None);
+    assert_mistake("[trust]\npublishers = \"none\"\n", Code::Type, (4, 14), None);
+    assert_mistake("[files]\nread = [\"none\"]\n", Code::Path, (4, 9), None);
     assert_mistake("[syscalls]\nallow = [\"read\", \"read\"]\n", Code::DuplicateValue, (4, 18), None);
     assert_mistake("[elf]\nneeded = [\"a.so\", \"a.so\"]\n", Code::DuplicateValue, (4, 19), None);
     assert_mistake("[layers]\nrequire = [\"landlock\", \"landlock>=4\"]\n", Code::DuplicateValue, (4, 24), None);

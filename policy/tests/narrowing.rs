@@ -196,6 +196,36 @@ fn a_cap_on_reading_reaches_what_may_be_written() {
 }
 
 #[test]
+fn the_word_none_takes_everything_away() {
+    let base = "[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n[files]\nread = [\"/usr\"]\nwrite = [\"/srv\"]\n\
+                [network]\nconnect = [\"tcp:443\"]\nbind = [\"tcp:80\"]\n[limits]\nfile-size = \"1 MiB\"\n\
+                [syscalls]\nallow = [\"@files-write\", \"@network-client\", \"@network-server\"]\n";
+    let lists = [
+        ("elf", "needed"),
+        ("files", "read"),
+        ("files", "write"),
+        ("network", "connect"),
+        ("network", "bind"),
+        ("syscalls", "allow"),
+    ];
+    for (table, key) in lists {
+        let path = format!("{table}.{key}");
+        assert!(!grants(&alone(base), &path).is_empty(), "{path}");
+        let policy = extend(base, &format!("[{table}]\n{key} = \"none\"\n"));
+        assert_eq!(grants(&policy, &path), Vec::<String>::new());
+        assert!(policy.removed().iter().any(|one| one.key == path && one.by.line == 5), "{path}");
+        if table != "elf" {
+            let asked = alone(base).narrowed(&json!({ table: { key: "none" } })).expect("narrows");
+            assert_eq!(grants(&asked, &path), Vec::<String>::new());
+        }
+    }
+    // With rules beside it, they are all that is allowed.
+    let rules = "rules = [{ call = \"write\", when = \"fd == 1\" }]\n";
+    let policy = extend(base, &format!("[syscalls]\nallow = \"none\"\n{rules}"));
+    assert_eq!(grants(&policy, "syscalls.allow"), ["write when fd == 1"]);
+}
+
+#[test]
 fn groups_and_names_of_syscalls_meet_call_by_call() {
     let policy = extend("[syscalls]\nallow = [\"@compute\"]\n", "[syscalls]\nallow = [\"getpid\", \"openat\"]\n");
     assert_eq!(grants(&policy, "syscalls.allow"), ["getpid"]);

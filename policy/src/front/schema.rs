@@ -39,6 +39,22 @@ struct PolicyText {
     layers: Option<LayersText>,
 }
 
+/// What is granted.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+enum Granted<T> {
+    /// Each entry.
+    These(Vec<T>),
+    /// Nothing, whatever the policy that is extended grants.
+    Nothing(Nothing),
+}
+
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Nothing {
+    None,
+}
+
 /// Who may have made the plugin. The keys of this table are alternatives, and a policy that states one of them states
 /// them all.
 #[derive(JsonSchema)]
@@ -59,7 +75,7 @@ struct ElfText {
     /// Properties that must hold.
     require: Option<Vec<Hardening>>,
     /// Libraries the plugin may need, directly and indirectly.
-    needed: Option<Vec<NeededText>>,
+    needed: Option<Granted<NeededText>>,
     /// Symbols the plugin may not import.
     imports: Option<ImportsText>,
     /// Symbols the plugin must offer.
@@ -112,9 +128,9 @@ enum DirectText {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct FilesText {
     /// May be read, with everything beneath.
-    read: Option<Vec<String>>,
+    read: Option<Granted<String>>,
     /// May be read, created, changed and removed, with everything beneath.
-    write: Option<Vec<String>>,
+    write: Option<Granted<String>>,
 }
 
 /// Ports as `tcp:443`.
@@ -122,9 +138,9 @@ struct FilesText {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct NetworkText {
     /// Remote ports that may be connected to.
-    connect: Option<Vec<String>>,
+    connect: Option<Granted<String>>,
     /// Local ports that may be served.
-    bind: Option<Vec<String>>,
+    bind: Option<Granted<String>>,
 }
 
 /// Syscalls the plugin may make once it is mapped.
@@ -132,7 +148,7 @@ struct NetworkText {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct SyscallsText {
     /// Groups (`@compute`) and syscall names.
-    allow: Option<Vec<String>>,
+    allow: Option<Granted<String>>,
     /// Syscalls that are allowed for some arguments, and syscalls that are refused in another way than `on-deny` says.
     rules: Option<Vec<RuleText>>,
     /// What a refused syscall does.
@@ -225,7 +241,7 @@ struct RequestsText {
 #[derive(JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct RequestedCallsText {
-    allow: Option<Vec<String>>,
+    allow: Option<Granted<String>>,
 }
 
 /// The JSON Schema of the policy language, for editors and for other programs that write policies.

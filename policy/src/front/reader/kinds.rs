@@ -12,6 +12,12 @@ use crate::front::schema;
 use crate::front::text::Place;
 use crate::front::words::Fault;
 
+/// Lists of what is granted. Nothing at all, which a policy may say to take away what it extends, is a word: an empty list
+/// is as often a mistake.
+const GRANTS: [&str; 6] =
+    ["elf.needed", "files.read", "files.write", "network.connect", "network.bind", "syscalls.allow"];
+const NOTHING: &str = "none";
+
 impl Reader<'_> {
     pub(super) fn section<'n, 'p>(
         &mut self,
@@ -117,15 +123,24 @@ impl Reader<'_> {
         let (span, node) = table.get(key)?;
         let path = dotted(at, key);
         let place = self.context.place(span.as_ref().or(node.span.as_ref()), &path);
-        let Value::Array(nodes) = &node.value else {
-            let place = self.context.place(node.span.as_ref(), &path);
-            self.wrong_kind(&node.value, "a list", &place);
-            return None;
+        let grants = GRANTS.contains(&path.strip_prefix("requests.").unwrap_or(&path));
+        let nodes = match &node.value {
+            Value::Array(nodes) => nodes,
+            Value::String(text) if grants && text == NOTHING => return Some(List { place, items: Vec::new() }),
+            other => {
+                let place = self.context.place(node.span.as_ref(), &path);
+                self.wrong_kind(other, if grants { "a list, or `\"none\"`" } else { "a list" }, &place);
+                return None;
+            }
         };
         if nodes.is_empty() {
             let message = format!("the list `{path}` is empty");
             let place = self.context.place(node.span.as_ref(), &path);
-            let help = "leave the key out to say nothing; what the outermost policy does not grant is not granted";
+            let help = if grants {
+                "leave the key out to say nothing, or write `\"none\"` to say that nothing is granted"
+            } else {
+                "leave the key out to say nothing"
+            };
             self.found.push(Diagnostic::error(Code::EmptyList, message, &place).help(help));
         }
         if nodes.len() > MAX_ITEMS {
