@@ -1,6 +1,7 @@
 //! Runs the filters in a BPF interpreter and compares every answer with what the policy says, call by call.
 
 mod linear;
+mod watched;
 
 use super::tree::{KILL_PROCESS, audit_arch};
 use super::*;
@@ -15,6 +16,8 @@ use crate::plan::Instruction;
 struct Data {
     number: u32,
     arch: u32,
+    /// The instruction after the one that entered the kernel.
+    pointer: u64,
     arguments: [u64; 6],
 }
 
@@ -23,6 +26,8 @@ impl Data {
         match offset {
             0 => self.number,
             4 => self.arch,
+            8 => self.pointer as u32,
+            12 => (self.pointer >> 32) as u32,
             16..64 => {
                 let argument = self.arguments[((offset - 16) / 8) as usize];
                 if offset.is_multiple_of(8) { argument as u32 } else { (argument >> 32) as u32 }
@@ -110,7 +115,7 @@ impl Cell {
         let number = syscall_number(self.arch, call).unwrap_or_else(|| panic!("{call}"));
         let mut all = [0; 6];
         all[..arguments.len()].copy_from_slice(arguments);
-        Data { number, arch: audit_arch(self.arch), arguments: all }
+        Data { number, arch: audit_arch(self.arch), pointer: 0, arguments: all }
     }
 
     fn loading(&self, call: &str, arguments: &[u64]) -> u32 {
@@ -163,7 +168,7 @@ fn every_number_is_decided_as_the_policy_says_on_both_architectures() {
                     let call = crate::front::arch::syscall_name(arch, number);
                     let permission = call.and_then(|call| phase.allow.get(call)).cloned().unwrap_or_default();
                     for arguments in edges(&permission) {
-                        let data = Data { number, arch: audit_arch(arch), arguments };
+                        let data = Data { number, arch: audit_arch(arch), pointer: 0, arguments };
                         let wanted = expect(phase, TRAP, call, &arguments);
                         let got = verdict(filter.as_slice(), &data);
                         assert_eq!(got, wanted, "{name} {} {call:?} {number:#x} {arguments:x?}", arch.name());
@@ -180,7 +185,7 @@ fn a_foreign_architecture_dies_whatever_it_calls() {
         let cell = Cell::of(&profile("compute"), arch);
         for foreign in [audit_arch(Arch::ALL[usize::from(arch == Arch::X86_64)]), 0x4000_0003, 0, u32::MAX] {
             for number in 0..600 {
-                let data = Data { number, arch: foreign, arguments: [0; 6] };
+                let data = Data { number, arch: foreign, pointer: 0, arguments: [0; 6] };
                 assert_eq!(verdict(&cell.load, &data), KILL_PROCESS);
             }
         }
@@ -410,7 +415,7 @@ fn a_reported_call_is_trapped_with_a_word_of_its_own() {
         assert_eq!(cell.loading("bpf", &[]), TRAP | 1);
         assert_eq!(cell.calling("mmap", &[0, 4096, 7, 0x22]), TRAP | 1, "the arguments are not allowed");
         assert_eq!(cell.calling("clone3", &[]), ERRNO | 38, "an answer is none of a refusal");
-        let unknown = Data { number: 0x4000_0000, arch: audit_arch(arch), arguments: [0; 6] };
+        let unknown = Data { number: 0x4000_0000, arch: audit_arch(arch), pointer: 0, arguments: [0; 6] };
         assert_eq!(verdict(&cell.both, &unknown), TRAP | 1);
     }
 }

@@ -60,14 +60,18 @@ fn compare(phase: &Phase, on_deny: OnDeny, arch: Arch, what: &str) -> (usize, us
         let answers = phase.answers.values().map(asked).fold(never.clone(), |all, one| all.or(&one));
         let all: BTreeSet<[u64; 6]> = edges(&asked(&phase.allow)).into_iter().chain(edges(&answers)).collect();
         for arguments in all {
-            let native = Data { number, arch: audit_arch(arch), arguments };
+            let native = Data { number, arch: audit_arch(arch), pointer: 0, arguments };
             assert_eq!(run(&tree, &native), verdict(&stack, &native), "{what}: {call:?} {number:#x} {arguments:x?}");
         }
         for arguments in edges(&never) {
-            let far = Data { number: number | 0x4000_0000, arch: audit_arch(arch), arguments };
+            let far = Data { number: number | 0x4000_0000, arch: audit_arch(arch), pointer: 0, arguments };
             assert_eq!(run(&tree, &far), verdict(&stack, &far), "{what}: x32 {number}");
             for arch in foreign {
-                assert_eq!(run(&tree, &Data { number, arch, arguments }), KILL_PROCESS, "{what}: {arch:#x} {number}");
+                assert_eq!(
+                    run(&tree, &Data { number, arch, pointer: 0, arguments }),
+                    KILL_PROCESS,
+                    "{what}: {arch:#x} {number}"
+                );
             }
         }
     }
