@@ -65,8 +65,6 @@ enum Stop {
     Unnamed,
     /// seccomp refuses this call, or answers it with an errno.
     RefusedOr(&'static str, i32),
-    /// The act gets its way and should not: a hole that is known, and a test that fails once it is closed.
-    GetsThrough,
     /// The act is done, where the kernel has what the policy demands for it; otherwise nothing is loaded.
     NeedsLayer,
     /// The act is answered with this errno.
@@ -328,7 +326,7 @@ impl Stop {
             // Where the kernel has it, what the policy grants is done.
             Self::NeedsLayer => answered(0),
             Self::Returns(value) => answered(*value),
-            Self::Does | Self::GetsThrough => answered(0),
+            Self::Does => answered(0),
             Self::DoesOr(signal) => answered(0) || crashed(signal),
             Self::Crash(signal) => crashed(signal),
             Self::CrashEither(one, other) => crashed(one) || crashed(other),

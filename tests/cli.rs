@@ -156,7 +156,7 @@ fn policies_are_checked_and_explained() {
 #[test]
 fn the_policy_in_the_readme_is_valid() {
     let readme = include_str!("../README.md");
-    let section = readme.split("### Policies").nth(1).and_then(|rest| rest.split("What is not stated").next());
+    let section = readme.split("### Policies").nth(1).and_then(|rest| rest.split("A refused call").next());
     let lines = section.expect("a section about policies").lines().map(|line| line.trim_start_matches("    "));
     let path = policy_file("readme", &lines.collect::<Vec<_>>().join("\n"));
     let output = lazaret(["policy", "check", path.to_str().expect("UTF-8")]);

@@ -56,6 +56,42 @@ fn a_cell_that_says_nothing_is_killed_at_the_deadline() {
     assert_eq!(left.count(), 0);
 }
 
+/// Whatever a cell program says or gives, a load ends with an error soon, the host lives, and nothing is left.
+#[test]
+fn a_cell_program_that_speaks_wrongly_is_an_error_and_no_more() {
+    let descriptors = || fs::read_dir("/proc/self/fd").expect("own descriptors").count();
+    for program in [
+        "bears_without_a_handle",
+        "hands_out_its_host",
+        "hands_out_a_stranger",
+        "hands_out_a_file",
+        "dies_when_asked",
+        "answers_too_much",
+        "says_another_word",
+        "fails_at_nothing",
+        "leaves_the_room",
+        "fails_with_a_wild_index",
+        "confines_without_end",
+    ] {
+        let began = Instant::now();
+        let before = descriptors();
+        match load_with(program) {
+            Error::Cell(
+                CellError::Channel(_) | CellError::Step { .. } | CellError::Died(_) | CellError::Unconfined(_),
+            ) => {}
+            other => panic!("{program}: {other:?}"),
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{program}");
+        // Other tests open and close some meanwhile; a leak for each of these would show in the end.
+        assert!(descriptors() < before + 64, "{program}");
+        let named = |pid: &u32| Some(name_of(*pid)).filter(|name| !name.is_empty());
+        let left = cells_of(std::process::id());
+        let left = left.iter().filter_map(named).filter(|name| program.starts_with(name.trim()));
+        assert_eq!(left.count(), 0, "{program}");
+    }
+    compute(&plugin("good/types.c", &[]));
+}
+
 fn name_of(pid: u32) -> String {
     fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default()
 }
@@ -208,4 +244,21 @@ fn cells_share_a_layout_until_one_crashes_or_the_policy_asks_for_its_own() {
 
     assert!(matches!(crate::support::call(&mut two, "crash()", &[]), Outcome::Crashed(_)));
     assert_ne!(layout_of(&load("builtin:compute")), Some(shared), "nobody tries one layout twice");
+}
+
+/// The table of SECURITY.md says what the plans say.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn the_documents_count_the_calls_that_are_left() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../SECURITY.md")).expect("read");
+    let host = crate::support::host();
+    for name in ["compute", "file-reader", "network-client", "go"] {
+        let policy = host.policy(&format!("builtin:{name}")).expect("a policy");
+        let planned = policy.plan(host.kernel().expect("a cell"), &Default::default()).expect("a plan");
+        let details = serde_json::to_string(&planned.enforcement).expect("JSON");
+        let (count, _) = details.split_once(" syscalls while calls are served").expect("a count");
+        let count = count.rsplit(|letter: char| !letter.is_ascii_digit()).next().expect("a number");
+        let row = text.lines().find(|line| line.starts_with(&format!("| `builtin:{name}` |"))).expect("a row");
+        assert!(row.starts_with(&format!("| `builtin:{name}` | {count} |")), "{count}: {row}");
+    }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lazaret::{Host, Opened, Outcome, Signature};
+use lazaret::{Host, Opened, Outcome, Signature, Supervisor, Terms};
 use lazaret_policy::{Arch, Policy};
 
 const CELL: &str = env!("CARGO_BIN_EXE_lazaret-cell");
@@ -33,6 +33,11 @@ fn main() {
         first_load(&zlib, &floors, rounds),
         further_load(&host, &policy, &zlib, rounds),
         again(&host, &policy, &zlib, rounds),
+        with_more(&host, &zlib, rounds, "further load in a file tree of its own", "require = [\"mount\"]"),
+        with_more(&host, &zlib, rounds, "further load in a layout of its own", "layout = \"fresh\""),
+        prewarmed(&policy, &zlib, rounds),
+        syscalls(&host, &floors, rounds, "getppid", "≤ 1.2×"),
+        syscalls(&host, &floors, rounds, "wake", "≤ 1.6×"),
         empty_call(&host, &policy, &floors, rounds, true),
         empty_call(&host, &policy, &floors, rounds, false),
         verify_and_audit(&host, rounds),
@@ -96,6 +101,75 @@ fn further_load(host: &Host, policy: &Arc<Policy>, zlib: &Path, rounds: usize) -
         medians(rounds, ours, || time(|| assert!(Command::new("/bin/true").status().expect("run").success())));
     let against = "posix_spawn of /bin/true, to its end";
     Row { what: "further load, to ready", against, ours, floor, goal: "≤ 1×" }
+}
+
+/// What layers cost that a policy has to ask for, against the same without.
+fn with_more(host: &Host, zlib: &Path, rounds: usize, what: &'static str, layers: &str) -> Row {
+    let text = |layers: &str| {
+        format!(
+            "lazaret = 1\nname = \"more\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+             [syscalls]\nallow = [\"@compute\", \"@threads\"]\n[layers]\noptional = [\"apparmor\"]\n{layers}\n"
+        )
+    };
+    let start = |name: &str, layers: &str| {
+        let file = scratch().join(name);
+        std::fs::write(&file, text(layers)).expect("write");
+        let policy = host.policy(file.to_str().expect("UTF-8")).expect("a policy");
+        let planned = host.prepare(Opened::open(zlib).expect("open"), policy).expect("prepare");
+        move || {
+            let mut loaded = None;
+            let took = time(|| loaded = Some(host.start(&planned).expect("start")));
+            drop(loaded);
+            took
+        }
+    };
+    let [ours, floor] = medians(rounds, start("more.toml", layers), start("less.toml", ""));
+    Row { what, against: "further load", ours, floor, goal: "" }
+}
+
+/// A call whose cell is ready before it comes, as a supervisor keeps one, against starting a process.
+fn prewarmed(policy: &Arc<Policy>, zlib: &Path, rounds: usize) -> Row {
+    let host = Arc::new(self::host());
+    let planned = host.prepare(Opened::open(zlib).expect("open"), Arc::clone(policy)).expect("prepare");
+    // Each cell serves one call, so every call needs another.
+    let terms = Terms { calls: 1, ..Terms::default() };
+    let supervisor = Supervisor::new(host, planned, terms).expect("a supervisor");
+    let signature = Signature::parse("zlibCompileFlags() -> u64").expect("valid");
+    let ours = || {
+        std::thread::sleep(Duration::from_millis(20));
+        time(|| assert!(matches!(supervisor.call(&signature, &[]), Ok(Outcome::Returned(_)))))
+    };
+    let [ours, floor] =
+        medians(rounds, ours, || time(|| assert!(Command::new("/bin/true").status().expect("run").success())));
+    let against = "posix_spawn of /bin/true, to its end";
+    Row { what: "first call in a new cell, prewarmed", against, ours, floor, goal: "≤ 1×" }
+}
+
+/// An allowed system call in a cell, against the same without a filter.
+fn syscalls(host: &Host, floors: &Path, rounds: usize, which: &'static str, goal: &'static str) -> Row {
+    const CALLS: u32 = 100_000;
+    let plugin = scratch().join("floors.so");
+    compile(&["-shared", "-fPIC", "-O2"], &Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/floors.c"), &plugin);
+    let file = scratch().join("calls.toml");
+    let text = "lazaret = 1\nname = \"calls\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+                [syscalls]\nallow = [\"@compute\", \"@threads\"]\n";
+    std::fs::write(&file, text).expect("write");
+    let policy = host.policy(file.to_str().expect("UTF-8")).expect("a policy");
+    let mut cell = load(host, &policy, &plugin).cell;
+    let (function, what) = match which {
+        "getppid" => ("getppids(count: u32) -> u32", "system call, allowed"),
+        _ => ("wakes(count: u32) -> u32", "system call, allowed by its arguments"),
+    };
+    let function = cell.bind(&Signature::parse(function).expect("valid")).expect("bind");
+    let arguments = [lazaret::Value::Unsigned(CALLS.into())];
+    let ours = || time(|| assert!(matches!(cell.call(&function, &arguments), Outcome::Returned(_)))) / CALLS;
+    let floor = || {
+        let output = Command::new(floors).args([which, &CALLS.to_string()]).output().expect("run");
+        let text = String::from_utf8(output.stdout).expect("text");
+        Duration::from_secs_f64(text.trim().parse::<f64>().expect("a number") * 1e-9)
+    };
+    let [ours, floor] = medians(rounds, ours, floor);
+    Row { what, against: "the same without a filter", ours, floor, goal }
 }
 
 /// The same with the file read, hashed and audited again.

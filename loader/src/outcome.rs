@@ -288,7 +288,7 @@ pub(crate) fn of_death(
         Exit::Signal(signal) => signal,
         // Else a handler of the cell's takes the signal and leaves as a shell would say it; its note says so too.
         Exit::Status(status) => {
-            let kinds = [IncidentKind::Abort, IncidentKind::Limit];
+            let kinds = [IncidentKind::Abort, IncidentKind::Limit, IncidentKind::Fault];
             match kinds.into_iter().find_map(noted).filter(|incident| incident.signal + 128 == status) {
                 Some(incident) => incident.signal,
                 None => return Outcome::Exited { status },

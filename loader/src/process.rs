@@ -57,6 +57,10 @@ impl Process {
         let about = std::fs::read_to_string(path)?;
         let pid = about.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or(io::ErrorKind::InvalidData)?;
+        // A child and nobody else: what this handle refers to is killed when it is dropped.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        rustix::io::retry_on_intr(|| rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), look))
+            .map_err(|_| io::Error::other("a handle of a process that is no child"))?;
         Ok(Self { pid, pidfd, exit: None, parent: std::process::id() })
     }
 

@@ -114,10 +114,15 @@ impl Zygote {
     /// Forks a cell, which reads its orders from `control`.
     pub(crate) fn fork(&self, namespaces: Namespaces, control: OwnedFd) -> Result<Process, CellError> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        match line.ask(Order::Cell(namespaces), control.as_fd())? {
+        let forked = match line.ask(Order::Cell(namespaces), control.as_fd())? {
             (Word::Born, Some(pidfd)) => Process::adopt(pidfd).map_err(CellError::Channel),
             (word, _) => Err(unexpected(word)),
+        };
+        if forked.is_err() {
+            // Whatever is wrong with it, the next load does not find it again.
+            self.spend();
         }
+        forked
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files: what is read, written or left behind.
 
 use super::Alone::{Maybe, Never, Works};
-use super::Stop::{Does, Errno, ErrnoEither, GetsThrough, Limit, Refused, RefusedEither};
+use super::Stop::{Does, Errno, ErrnoEither, Limit, Refused, RefusedEither};
 use super::errno::{EACCES, EMFILE, ENOSYS, EPERM, EXDEV};
 use super::{
     Act, By, LINK, NODE, NOTHING_BUT_THE_PATH, POLL, READ, READ_ELSEWHERE, TRUNCATE_ELSEWHERE, WRITE, WRITE_ELSEWHERE,
@@ -89,7 +89,7 @@ pub(super) fn acts() -> Vec<Act> {
             .under(WRITE, Does),
         act("moves_a_file_out", "F06", Refused("renameat2"), Works)
             .under(WRITE, ErrnoEither(By::Landlock, EACCES, EXDEV)),
-        act("makes_a_setuid_file", "F07", Refused("openat"), Works).under(WRITE, GetsThrough),
+        act("makes_a_setuid_file", "F07", Refused("openat"), Works).under(WRITE, Refused("openat")),
         act("names_a_file_with_an_escape", "F08", Refused("openat"), Works),
         act("nests_directories", "F08", Refused("mkdirat"), Works).under(WRITE, Does),
         act("exhausts_its_descriptors", "F09", Refused("eventfd2"), Maybe("the limit of descriptors is the machine's"))

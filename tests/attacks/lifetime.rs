@@ -1,7 +1,7 @@
 //! How a process ends, or does not, and what it takes while it lives.
 
 use super::Alone::{Dies, Exits, Fails, Maybe, Never, Stays, Works};
-use super::Stop::{Crash, CrashEither, Does, DoesOr, Ends, Errno, Exit, OutOfMemory, Refused, TimesOut};
+use super::Stop::{Crash, CrashEither, Does, Ends, Errno, Exit, OutOfMemory, Refused, TimesOut};
 use super::errno::{EAGAIN, ENOENT, ENOMEM, EPERM};
 use super::{Act, By, POLL, act, try_all};
 
@@ -32,7 +32,7 @@ pub(super) fn acts() -> Vec<Act> {
         act("raises_an_illegal_instruction", "L03", CrashEither("SIGILL", "SIGTRAP"), Dies),
         act("divides_by_zero", "L03", CrashEither("SIGFPE", "SIGABRT"), Dies).at_load(),
         act("halts_the_processor", "L03", CrashEither("SIGSEGV", "SIGTRAP"), Dies),
-        act("breaks_for_a_debugger", "L03", DoesOr("SIGTRAP"), Dies),
+        act("breaks_for_a_debugger", "L03", CrashEither("SIGTRAP", "SIGTRAP"), Dies),
         act("forks_without_end", "L05", Refused("clone"), Never("it fills the machine with processes")),
         act("forks_by_the_old_call", "L05", Refused("fork"), Works).only_x86(),
         act("borrows_its_memory_to_a_child", "L15 L05", Refused("vfork"), Works).only_x86(),

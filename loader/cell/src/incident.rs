@@ -283,6 +283,10 @@ extern "C" fn faulted(signal: c_int, info: *mut siginfo_t, context: *mut c_void)
     // SAFETY: these signals carry an address (sigaction(2)).
     let address = unsafe { info.si_addr() } as u64;
     note(IncidentKind::Fault, signal, &registers, |set| set(place::ADDRESS, address));
+    if signal == libc::SIGTRAP {
+        // The program stands behind the instruction that trapped, and would go on.
+        end(128 + signal);
+    }
 }
 
 extern "C" fn limited(signal: c_int, _: *mut siginfo_t, context: *mut c_void) {

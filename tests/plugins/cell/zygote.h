@@ -8,7 +8,12 @@
 #include <unistd.h>
 
 static char message[1 << 17];
+
+/* The life of the cell, or with OWN_ANSWER what is answered to the order of one. */
 static void cell(void);
+#ifdef OWN_ANSWER
+static void answer(int control);
+#endif
 
 static int receive(void) {
 	char space[CMSG_SPACE(sizeof(int))];
@@ -20,15 +25,16 @@ static int receive(void) {
 	return descriptor;
 }
 
-static void born(int pidfd) {
+/* Answers with one word and a descriptor. */
+static void word(const char *bytes, int length, int descriptor) {
 	char space[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec word = { "\2", 1 };
-	struct msghdr answer = { .msg_iov = &word, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
+	struct iovec whole = { (void *)bytes, length };
+	struct msghdr answer = { .msg_iov = &whole, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
 	struct cmsghdr *rights = CMSG_FIRSTHDR(&answer);
 	rights->cmsg_level = SOL_SOCKET;
 	rights->cmsg_type = SCM_RIGHTS;
-	rights->cmsg_len = CMSG_LEN(sizeof pidfd);
-	memcpy(CMSG_DATA(rights), &pidfd, sizeof pidfd);
+	rights->cmsg_len = CMSG_LEN(sizeof descriptor);
+	memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
 	sendmsg(0, &answer, 0);
 }
 
@@ -38,6 +44,11 @@ int main(void) {
 	send(0, "\0\0\0\0\0\0\0\0", 8, 0);
 	for (;;) {
 		int control = receive(), pidfd = -1;
+#ifdef OWN_ANSWER
+		answer(control);
+		close(control);
+		continue;
+#endif
 		struct clone_args arguments = { .flags = CLONE_PARENT | CLONE_PIDFD, .pidfd = (unsigned long)&pidfd };
 		if (syscall(SYS_clone3, &arguments, sizeof arguments) == 0) {
 			dup2(control, 0);
@@ -45,7 +56,7 @@ int main(void) {
 			_exit(0);
 		}
 		close(control);
-		born(pidfd);
+		word("\2", 1, pidfd);
 		close(pidfd);
 	}
 }
