@@ -1,0 +1,254 @@
+//! From a plan to a cell that is ready: forked, confirmed from outside, the plugin mapped, and confirmed once more.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead};
+use lazaret_cell::wire::{self, Answer, Failure, Program, Relro, Start, Status, Step};
+use lazaret_policy::{Layer, State};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+
+use super::{Cell, CellError, Confined, End, Enforcement, Load, Ready, SPIN_LIMIT};
+use crate::call::Lie;
+use crate::cgroup::Delegated;
+use crate::confirm::{self, Phase};
+use crate::kernel;
+use crate::outcome::TimeLimit;
+use crate::plan::NamedLibraries;
+use crate::process;
+use crate::runner::Runner;
+use crate::zygote::Zygote;
+
+impl Cell<Confined> {
+    /// Forks a cell and waits until it says that it is confined.
+    pub(crate) fn spawn(
+        mut load: Load,
+        libraries: NamedLibraries,
+        runner: Option<&Runner>,
+        zygote: &Arc<Zygote>,
+        groups: Option<&Delegated>,
+    ) -> Result<Self, CellError> {
+        let deadline = Instant::now() + load.policy.load_time();
+        let first = random().map_err(CellError::Channel)?;
+        let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
+        let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
+        identify(&mut load).map_err(CellError::Channel)?;
+        if !zygote.hook() {
+            say_what_is_late(&mut load.enforcement);
+        }
+        let start = Start {
+            plan: load.plan.clone(),
+            libraries: u32::try_from(libraries.len()).unwrap_or(u32::MAX),
+            program: if runner.is_some() { Program::Runner } else { Program::Cell },
+            relro: load.object.relro().map(|(address, size)| Relro { address, size }).unwrap_or_default(),
+            first,
+        };
+        // Before there is a cell: it finds them when it looks for the first time, and nobody waits.
+        let (control, theirs) = process::pair().map_err(CellError::Channel)?;
+        send(&control, &start, &load, runner, &libraries, &descriptors)?;
+        drop(descriptors);
+        let caps = load.plan.cgroup.as_ref().zip(groups);
+        let group = caps.map(|(caps, groups)| groups.leaf(caps)).transpose().map_err(CellError::Group)?;
+        let process = zygote.fork(load.plan.namespaces, theirs)?;
+        if let Some(group) = &group {
+            group.adopt(process.pid()).map_err(CellError::Group)?;
+        }
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let cell = Self {
+            process,
+            group,
+            zygote: Arc::downgrade(zygote),
+            region,
+            sequence: first,
+            spin: Duration::ZERO,
+            number: NUMBER.fetch_add(1, Ordering::Relaxed),
+            object: load.object,
+            plan: load.plan,
+            policy: load.policy,
+            enforcement: load.enforcement,
+            state: Confined {
+                control,
+                inherited_filters,
+                libraries: libraries.into_iter().map(|(name, _)| name).collect(),
+                deadline,
+            },
+        };
+        cell.confined()
+    }
+
+    fn confined(mut self) -> Result<Self, CellError> {
+        match self.answer()? {
+            Answer::Confined => Ok(self),
+            Answer::Failed(failure) => Err(self.failed(failure)),
+        }
+    }
+
+    fn answer(&mut self) -> Result<Answer, CellError> {
+        let left = self.state.deadline.saturating_duration_since(Instant::now());
+        if !process::readable(&self.state.control, left).map_err(CellError::Channel)? {
+            return Err(self.died(End::TimedOut));
+        }
+        let mut bytes = [0; wire::ANSWER_LIMIT];
+        let receive = || rustix::net::recv(&self.state.control, &mut bytes, RecvFlags::TRUNC);
+        let (_, length) = rustix::io::retry_on_intr(receive).map_err(|errno| CellError::Channel(errno.into()))?;
+        if length == 0 {
+            // It closed its end, so it is dying or dead.
+            let exit = self.process.kill().unwrap_or(process::Exit::Signal(0));
+            return Err(self.died(End::Died(exit)));
+        }
+        bytes.get(..length).and_then(Answer::from_bytes).ok_or_else(|| self.died(End::Lied(Lie::Message)))
+    }
+
+    /// The load ended with the cell.
+    fn died(&mut self, end: End) -> CellError {
+        let limit = TimeLimit::Load(self.policy.load_time());
+        CellError::Died(Box::new(self.ended(end, limit, None)))
+    }
+
+    fn failed(&self, failure: Failure) -> CellError {
+        let path = |index: u32| {
+            let rule = self.plan.landlock.as_ref()?.paths.get(usize::try_from(index).ok()?)?;
+            Some(crate::audit::escape(&String::from_utf8_lossy(&rule.path)))
+        };
+        let subject = match failure.step {
+            Step::Paths | Step::Landlock => path(failure.index),
+            _ => None,
+        };
+        CellError::Step { step: failure.step, errno: failure.errno, subject }
+    }
+
+    /// Checks the confinement from outside, lets the cell map the plugin, and checks once more.
+    pub(crate) fn confirm(mut self) -> Result<Cell<Ready>, CellError> {
+        let pid = self.pid();
+        let look = |phase, cell: &Self| {
+            confirm::confirm(pid, &cell.plan, phase, cell.state.inherited_filters)?;
+            cell.group.as_ref().map_or(Ok(()), |group| confirm::in_group(pid, group))
+        };
+        look(Phase::Load, &self).map_err(CellError::Unconfined)?;
+        let channel = |errno: rustix::io::Errno| CellError::Channel(errno.into());
+        rustix::net::send(&self.state.control, &[1], SendFlags::NOSIGNAL).map_err(channel)?;
+        let left = self.state.deadline.saturating_duration_since(Instant::now());
+        let head = self.wait(left).map_err(|end| self.died(end))?;
+        let bias = match head.status {
+            Some(Status::Done) => self.bias(head),
+            Some(Status::NotMapped) => return Err(self.not_mapped(head)),
+            _ => Err(Lie::Status),
+        };
+        let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
+        look(Phase::Call, &self).map_err(CellError::Unconfined)?;
+        tracing::debug!(pid, "cell ready");
+        let Self {
+            process,
+            group,
+            zygote,
+            region,
+            sequence,
+            spin: _,
+            number,
+            object,
+            plan,
+            policy,
+            enforcement,
+            state: _,
+        } = self;
+        let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
+        let state = Ready { gone: None, bias, bound: 0, reported: 0 };
+        Ok(Cell { process, group, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
+    }
+
+    fn bias(&self, head: ReplyHead) -> Result<u64, Lie> {
+        let mut bytes = [0; size_of::<u64>()];
+        if head.length as usize != bytes.len() {
+            return Err(Lie::Length);
+        }
+        self.region.read(0, &mut bytes).map_err(|_| Lie::Length)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn not_mapped(&mut self, head: ReplyHead) -> CellError {
+        let mut payload = vec![0; (head.length as usize).min(2048)];
+        let read = self.region.read(0, &mut payload);
+        self.process.kill();
+        match read.ok().and_then(|()| Failure::from_front(&payload)) {
+            Some((failure, message)) => {
+                let library = usize::try_from(failure.index).ok().and_then(|index| self.state.libraries.get(index));
+                let object = match failure.step {
+                    Step::MapLibrary => library.map_or("a library", String::as_str),
+                    _ => "the plugin",
+                };
+                CellError::NotMapped {
+                    object: crate::audit::escape(object),
+                    message: crate::audit::escape(&String::from_utf8_lossy(message)),
+                }
+            }
+            None => self.died(End::Lied(Lie::Message)),
+        }
+    }
+}
+
+/// Gives a root host's cell a user of its own. Not where files may be written: those belong to a user who comes back.
+fn identify(load: &mut Load) -> io::Result<()> {
+    let Some(identity) = &mut load.plan.identity else { return Ok(()) };
+    let own = if load.policy.writes_files() { None } else { kernel::cell_identity(random()?) };
+    if let Some(own) = own {
+        *identity = own;
+        return Ok(());
+    }
+    for status in &mut load.enforcement.layers {
+        if let (Layer::Limits, State::Enforced { lacking, .. }) = (status.layer, &mut status.state) {
+            lacking
+                .push(format!("a user of the cell's own: threads are counted over every process of {}", identity.uid));
+        }
+    }
+    Ok(())
+}
+
+/// Where the C library has no hook, the call-phase filter comes after the plugin's initialisers.
+fn say_what_is_late(enforcement: &mut Enforcement) {
+    for status in &mut enforcement.layers {
+        if let (Layer::Seccomp, State::Enforced { lacking, .. }) = (status.layer, &mut status.state) {
+            lacking.push(
+                "the call-phase filter in initialisers: the C library of the cell program does not call back before they run"
+                    .to_owned(),
+            );
+        }
+    }
+}
+
+fn random() -> io::Result<u32> {
+    let mut bytes = [0; 4];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| io::Error::other("no randomness"))?;
+    Ok(u32::from_ne_bytes(bytes))
+}
+
+fn send(
+    control: &OwnedFd,
+    start: &Start,
+    load: &Load,
+    runner: Option<&Runner>,
+    libraries: &NamedLibraries,
+    region: &Descriptors,
+) -> Result<(), CellError> {
+    let bytes = start.to_bytes();
+    let mut descriptors: Vec<BorrowedFd<'_>> =
+        vec![load.plugin.as_fd(), region.requests.as_fd(), region.replies.as_fd()];
+    descriptors.extend(runner.iter().flat_map(|runner| [runner.program.as_fd(), runner.loader.as_fd()]));
+    descriptors.extend(libraries.iter().map(|(_, library)| library.sealed.as_fd()));
+    let too_large = CellError::PlanTooLarge { bytes: bytes.len(), descriptors: descriptors.len() };
+    if bytes.len() > wire::CONTROL_LIMIT || descriptors.len() > wire::DESCRIPTOR_LIMIT {
+        return Err(too_large);
+    }
+    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors.len()))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(too_large);
+    }
+    rustix::net::sendmsg(control, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)
+        .map_err(|errno| CellError::Channel(errno.into()))?;
+    Ok(())
+}
