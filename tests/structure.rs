@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use lazaret::{CellError, Error, Host, Lie, Opened, Outcome};
+use lazaret::{CellError, Error, Host, Lie, Opened, Outcome, Value};
 
 use crate::support::{LAZARET, attack, compute, plugin, policy_file, scratch, source};
 
@@ -260,5 +260,54 @@ fn the_documents_count_the_calls_that_are_left() {
         let count = count.rsplit(|letter: char| !letter.is_ascii_digit()).next().expect("a number");
         let row = text.lines().find(|line| line.starts_with(&format!("| `builtin:{name}` |"))).expect("a row");
         assert!(row.starts_with(&format!("| `builtin:{name}` | {count} |")), "{count}: {row}");
+    }
+}
+
+#[test]
+fn a_host_whose_zygote_was_killed_loads_again() {
+    let host = crate::support::host();
+    let load = || {
+        let policy = host.policy("builtin:compute").expect("a policy");
+        host.load(Opened::open(&plugin("good/counts.c", &[])).expect("open"), policy).expect("load").cell
+    };
+    let before = cells_of(std::process::id());
+    let cell = load();
+    // Other tests start some meanwhile: what is new, of this program, without a filter, and no cell.
+    let filtered = |pid: &u32| {
+        fs::read_to_string(format!("/proc/{pid}/status")).is_ok_and(|status| status.contains("\nSeccomp:\t2"))
+    };
+    drop(cell);
+    let zygotes = cells_of(std::process::id()).into_iter().filter(|pid| !before.contains(pid) && !filtered(pid));
+    for zygote in zygotes.filter(|pid| name_of(*pid).contains("lazaret-cell")) {
+        let pid = rustix::process::Pid::from_raw(i32::try_from(zygote).expect("a pid")).expect("not 0");
+        // One of another test may be among them, and will be replaced as well.
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap_or(());
+    }
+    assert_eq!(crate::support::returned(crate::support::call(&mut load(), "count() -> u32", &[])), Value::Unsigned(1));
+}
+
+/// A host program may leave any descriptor open to its children; the cell program must take none of them for its own.
+#[test]
+fn what_a_host_leaves_open_does_not_open_a_cell() {
+    let text = "lazaret = 1\nname = \"bare\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
+                [syscalls]\nallow = [\"@compute\", \"@threads\"]\n";
+    let policy = policy_file("left-open", text);
+    let file = attack("opens_a_file_not_granted", &["-DFROM_CONSTRUCTOR"]);
+    let empty = scratch().join("empty");
+    fs::write(&empty, "").expect("write");
+    for number in 3..=12 {
+        for left in [Path::new("/etc/hostname"), &empty] {
+            let script = format!("exec \"$0\" \"$@\" {number}<{}", left.display());
+            let output = Command::new("sh")
+                .args(["-c", &script, LAZARET, "call"])
+                .arg(&file)
+                .args(["result() -> i32", "--policy"])
+                .arg(&policy)
+                .output()
+                .expect("run");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(4), "{number}: {said}");
+            assert!(said.contains("`openat` and seccomp stopped it"), "the call-phase filter, {number}: {said}");
+        }
     }
 }

@@ -99,6 +99,13 @@ fn a_crash_loop_is_quarantined_until_a_person_releases_it() {
         Err(Unavailable::Quarantined { .. }) => {}
         other => panic!("{other:?}"),
     }
+    // Nor does it come back as a version of something else.
+    let host = Arc::new(host());
+    let other = prepared(&host, &plugin("good/counts.c", &["-DVERSION=7"]));
+    let other = Supervisor::new(Arc::clone(&host), other, terms.clone()).expect("not quarantined");
+    assert!(matches!(other.swap(prepared(&host, &file)), Err(Unavailable::Quarantined { .. })));
+    assert_eq!(count(&other), Value::Unsigned(1));
+
     supervisor.release().expect("release");
     assert_eq!(count(&supervisor), Value::Unsigned(1));
     supervised(&file, terms).expect("released for other hosts too");
@@ -148,4 +155,32 @@ fn cells_that_nobody_calls_are_ended() {
     // Waiting longer than the idle time is the point; how much longer does not matter.
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(count(&supervisor), Value::Unsigned(1), "a new cell");
+}
+
+#[test]
+fn everybody_who_waits_for_a_cell_is_told_when_it_does_not_load() {
+    let terms = Terms { prewarmed: 0, first_pause: Duration::from_secs(3600), ..Terms::default() };
+    let supervisor = supervised(&attack("exits", &["-DFROM_CONSTRUCTOR"]), terms).expect("new");
+    std::thread::scope(|scope| {
+        let callers = [(); 4].map(|()| scope.spawn(|| supervisor.call(&signature("result() -> i32"), &[])));
+        for caller in callers {
+            assert!(matches!(
+                caller.join().expect("no panic"),
+                Err(Unavailable::Load(_) | Unavailable::Paused { .. } | Unavailable::Quarantined { .. })
+            ));
+        }
+    });
+}
+
+#[test]
+fn a_fault_of_the_machine_is_not_the_plugins() {
+    let host = Arc::new(Host::with_cell_program(Path::new("/bin/true")).expect("a host of nothing"));
+    // Its program forks no cells, so even its kernel is not known; a plan from elsewhere cannot be started.
+    let planned = prepared(&crate::support::host(), &plugin("good/counts.c", &[]));
+    let supervisor =
+        Supervisor::new(host, planned, Terms { failures: 1, prewarmed: 0, ..Terms::default() }).expect("new");
+    for _ in 0..3 {
+        assert!(matches!(supervisor.call(&signature("count() -> u32"), &[]), Err(Unavailable::Load(_))));
+    }
+    assert_eq!(supervisor.standing(), Standing::Serving);
 }

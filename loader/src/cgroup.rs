@@ -40,7 +40,7 @@ impl Delegated {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         // Never one that was used before: `cgroup.kill` once written there would end a process that is born in it.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = self.path.join(format!("{PREFIX}{}-{number}", std::process::id()));
+        let path = self.path.join(format!("{PREFIX}{}-{}-{number}", pid_namespace(), std::process::id()));
         fs::create_dir(&path)?;
         let leaf = Leaf { path };
         leaf.cap(caps)?;
@@ -51,13 +51,21 @@ impl Delegated {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let host = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+            // Of this pid namespace: a number means somebody else in another.
+            let own = format!("{PREFIX}{}-", pid_namespace());
+            let host = name.to_str().and_then(|name| name.strip_prefix(&own)?.split('-').next());
             let host = host.filter(|host| host.parse::<u32>().is_ok());
             if host.is_some_and(|host| !Path::new("/proc").join(host).exists()) {
                 drop(Leaf { path: entry.path() });
             }
         }
     }
+}
+
+/// The number of this process's pid namespace.
+fn pid_namespace() -> String {
+    let link = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    link.to_string_lossy().chars().filter(char::is_ascii_digit).collect()
 }
 
 const WRITE: rustix::fs::Access = rustix::fs::Access::WRITE_OK;

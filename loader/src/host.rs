@@ -182,6 +182,17 @@ impl Host {
     /// # Errors
     /// The step that refused, with why.
     pub fn start(&self, planned: &Planned) -> Result<Loaded, Error> {
+        match self.start_once(planned) {
+            // The process that cells are forked from is gone, for reasons of the machine's. Nothing was mapped; a new one may do.
+            Err(Error::Cell(CellError::Channel(error))) => {
+                tracing::warn!(%error, "the process that cells are forked from is replaced");
+                self.start_once(planned)
+            }
+            other => other,
+        }
+    }
+
+    fn start_once(&self, planned: &Planned) -> Result<Loaded, Error> {
         let (zygote, libraries) = self.zygote(planned)?;
         let cell = planned.spawn(&zygote, libraries, self.groups())?.confirm()?;
         Ok(Loaded { cell, verdict: Arc::clone(planned.verdict()) })

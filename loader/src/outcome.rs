@@ -94,7 +94,7 @@ pub enum TimeLimit {
     Call(#[serde(serialize_with = "millis")] Duration),
     /// `limits.load-time`.
     Load(#[serde(serialize_with = "millis")] Duration),
-    /// `limits.cpu-time`, the cell's whole life.
+    /// `limits.cpu-time`, the cell's whole life. In a pid namespace of its own that it was this limit is the cell's claim.
     Processor,
 }
 
@@ -112,7 +112,7 @@ pub struct Violation {
     pub act: String,
     /// The six argument registers, of which the call uses some.
     pub arguments: Vec<u64>,
-    /// The path it named, where that is known.
+    /// The path or port it named, where that is known, made printable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// Where in the plugin.
@@ -406,10 +406,13 @@ fn refused_by(
         ENOENT => return None,
         _ => Layer::Landlock,
     };
-    let path = String::from_utf8_lossy(named).into_owned();
-    let mut advice = policy.file_advice(&path, write);
     // The plugin's words, and printed.
-    advice.what = Some(crate::audit::escape(&path));
+    let path = crate::audit::escape(&String::from_utf8_lossy(named));
+    let mut advice = policy.file_advice(&path, write);
+    if path.as_bytes() != named {
+        // Nothing that a person should paste.
+        advice.snippet = None;
+    }
     Some((layer, Some(path), advice))
 }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 
 use crate::call::{Function, Signature, Value};
-use crate::cell::{Cell, Ready};
+use crate::cell::{Cell, CellError, Ready};
 use crate::error::Error;
 use crate::host::Host;
 use crate::outcome::Outcome;
@@ -212,13 +213,13 @@ impl Supervisor {
             closing: false,
         };
         let shared = Arc::new(Shared { host, terms, state: Mutex::new(state), changed: Condvar::new() });
-        if let Some(reason) = shared.recorded()? {
+        if let Some(reason) = shared.recorded(&shared.state().planned)? {
             return Err(Unavailable::Quarantined { reason });
         }
         let keeping = Arc::clone(&shared);
         let keeper = thread::Builder::new().name("lazaret-keeper".into()).spawn(move || keeping.keep());
         let keeper = keeper.map_err(|source| {
-            let start = crate::cell::CellError::Start { program: "lazaret-keeper".into(), source };
+            let start = CellError::Start { program: "lazaret-keeper".into(), source };
             Unavailable::Load(Box::new(start.into()))
         })?;
         Ok(Self { shared, keeper: Some(keeper) })
@@ -240,9 +241,12 @@ impl Supervisor {
     /// changes nothing. A quarantine ends with the version that earned it.
     ///
     /// # Errors
-    /// [`Unavailable::Load`] when the new version does not load.
+    /// [`Unavailable::Load`] when the new version does not load, [`Unavailable::Quarantined`] where it is quarantined already.
     pub fn swap(&self, planned: Planned) -> Result<(), Unavailable> {
         let planned = Arc::new(planned);
+        if let Some(reason) = self.shared.recorded(&planned)? {
+            return Err(Unavailable::Quarantined { reason });
+        }
         let cell = self.shared.host.start(&planned).map_err(|error| Unavailable::Load(Box::new(error)))?.cell;
         let mut state = self.shared.state();
         state.version += 1;
@@ -268,7 +272,7 @@ impl Supervisor {
     /// [`Unavailable::Record`] when the record cannot be removed.
     pub fn release(&self) -> Result<(), Unavailable> {
         let mut state = self.shared.state();
-        if let Some(path) = self.shared.record(&state) {
+        if let Some(path) = self.shared.record(&state.planned) {
             match fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(Unavailable::Record { path, source });
@@ -343,6 +347,11 @@ impl State {
     }
 }
 
+/// Whether a load failed by what the plugin did or is, and not by the machine.
+fn is_the_plugins(error: &Error) -> bool {
+    matches!(error, Error::Cell(CellError::Died(_) | CellError::NotMapped { .. } | CellError::Unconfined(_)))
+}
+
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -388,7 +397,11 @@ impl Shared {
             Err(error) => {
                 let mut state = self.state();
                 state.done(version);
-                self.failed(&mut state, version, &error.to_string())?;
+                // Whoever waits for a cell to come free, or for the last of an old version.
+                self.changed.notify_all();
+                if is_the_plugins(&error) {
+                    self.failed(&mut state, version, &error.to_string())?;
+                }
                 Err(Unavailable::Load(Box::new(error)))
             }
         }
@@ -434,22 +447,24 @@ impl Shared {
         let reason = format!("{} failures within {:?}, the last: {what}", state.failed.len(), self.terms.window);
         tracing::error!(%reason, "quarantined");
         state.quarantined = Some(reason.clone());
-        let Some(path) = self.record(state) else { return Ok(()) };
+        let Some(path) = self.record(&state.planned) else { return Ok(()) };
         // Whole or not at all: another host may look at any time.
-        let half = path.with_extension(format!("half-{}", std::process::id()));
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let half = path.with_extension(format!("half-{}-{number}", std::process::id()));
         fs::write(&half, reason)
             .and_then(|()| fs::rename(&half, &path))
             .map_err(|source| Unavailable::Record { path, source })
     }
 
     /// Where a quarantine of the present version is written down: by the digest, since names are anybody's.
-    fn record(&self, state: &State) -> Option<PathBuf> {
-        let digest = state.planned.verdict().digest().to_string();
+    fn record(&self, planned: &Planned) -> Option<PathBuf> {
+        let digest = planned.verdict().digest().to_string();
         Some(self.terms.quarantine.as_ref()?.join(format!("{}.quarantine", digest.replace(':', "-"))))
     }
 
-    fn recorded(&self) -> Result<Option<String>, Unavailable> {
-        let Some(path) = self.record(&self.state()) else { return Ok(None) };
+    fn recorded(&self, planned: &Planned) -> Result<Option<String>, Unavailable> {
+        let Some(path) = self.record(planned) else { return Ok(None) };
         match fs::read_to_string(&path) {
             Ok(reason) => Ok(Some(reason)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

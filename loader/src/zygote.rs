@@ -31,7 +31,6 @@ pub(crate) struct Zygote {
     /// One order at a time. Dropping it ends the process.
     line: Mutex<Line>,
     namespaces: Namespaces,
-    hook: bool,
     /// Process id of the host that started it: a host that forked must not give orders to its parent's.
     host: u32,
     spent: AtomicBool,
@@ -64,13 +63,9 @@ impl Zygote {
         let own = own.map_err(|errno| CellError::Channel(errno.into()))?;
         let mut line = Line { process, socket, libraries: BTreeMap::new() };
         match line.ask(Order::Begin(network), own.as_fd())? {
-            (Word::Ready { namespaces, hook }, None) => Ok(Self {
-                line: Mutex::new(line),
-                namespaces,
-                hook,
-                host: std::process::id(),
-                spent: AtomicBool::new(false),
-            }),
+            (Word::Ready { namespaces }, None) => {
+                Ok(Self { line: Mutex::new(line), namespaces, host: std::process::id(), spent: AtomicBool::new(false) })
+            }
             (word, _) => Err(unexpected(word)),
         }
     }
@@ -80,9 +75,14 @@ impl Zygote {
         self.namespaces
     }
 
-    /// Whether the dynamic loader of its cells calls back before a plugin's code runs.
-    pub(crate) fn hook(&self) -> bool {
-        self.hook
+    /// Asks, and does without this process from then on if it does not answer.
+    fn ask(
+        &self,
+        line: &mut Line,
+        order: Order,
+        descriptor: BorrowedFd<'_>,
+    ) -> Result<(Word, Option<OwnedFd>), CellError> {
+        line.ask(order, descriptor).inspect_err(|_| self.spend())
     }
 
     /// Makes every later load start another one.
@@ -101,7 +101,7 @@ impl Zygote {
         if let Some(had) = line.libraries.get(name) {
             return Ok(if Arc::ptr_eq(had, library) { Had::Mapped } else { Had::Another });
         }
-        match line.ask(Order::Library, library.sealed.as_fd())? {
+        match self.ask(&mut line, Order::Library, library.sealed.as_fd())? {
             (Word::Library { mapped: true }, None) => {
                 line.libraries.insert(name.to_owned(), Arc::clone(library));
                 Ok(Had::Mapped)
@@ -114,7 +114,7 @@ impl Zygote {
     /// Forks a cell, which reads its orders from `control`.
     pub(crate) fn fork(&self, namespaces: Namespaces, control: OwnedFd) -> Result<Process, CellError> {
         let mut line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
-        let forked = match line.ask(Order::Cell(namespaces), control.as_fd())? {
+        let forked = match self.ask(&mut line, Order::Cell(namespaces), control.as_fd())? {
             (Word::Born, Some(pidfd)) => Process::adopt(pidfd).map_err(CellError::Channel),
             (word, _) => Err(unexpected(word)),
         };

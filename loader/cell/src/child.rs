@@ -11,7 +11,7 @@ use crate::confine::{self, NotConfined};
 use crate::region::{CellRegion, Descriptors};
 use crate::runner::{self, Parts, Prepared};
 use crate::wire::{self, Answer, Failure, Program, Start, Status, Step};
-use crate::{gate, hook, incident, map, namespaces, serve};
+use crate::{gate, incident, map, namespaces, serve};
 
 /// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host, `outside` the host's user.
 pub(crate) fn main(control: OwnedFd, host: &OwnedFd, outside: Identity) -> ! {
@@ -100,7 +100,6 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
         at(Step::LandlockProof, confine::landlock_holds(landlock))?;
     }
     at(Step::Handlers, incident::install(region.replies()))?;
-    let hooked = hook::is_present();
     if let Some(filter) = &plan.seccomp.load {
         at(Step::SeccompLoad, confine::seccomp(filter))?;
     }
@@ -112,7 +111,7 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
     match work {
         Work::Map { plugin, libraries } => {
             let filter = plan.seccomp.call.as_ref();
-            map_and_serve(region, &start, filter, hooked, plugin, libraries)
+            map_and_serve(region, &start, filter, plugin, libraries)
         }
         Work::Execute(prepared) => {
             at(Step::Descriptors, confine::no_control())?;
@@ -135,7 +134,6 @@ fn map_and_serve(
     region: &'static CellRegion,
     start: &Start,
     filter: Option<&Filter>,
-    hooked: bool,
     plugin: OwnedFd,
     libraries: Vec<OwnedFd>,
 ) -> Result<Never, Failure> {
@@ -148,14 +146,11 @@ fn map_and_serve(
     // region and nothing else. The standard descriptors are /dev/null.
     drop(libraries);
     at(Step::Descriptors, confine::no_control())?;
-    let mapped = match map::plugin(plugin, start.relro, filter.filter(|_| hooked)) {
+    let mapped = match map::plugin(plugin, start.relro, filter) {
         Ok(mapped) => mapped,
         Err(error) => not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
-    if let Some(filter) = filter.filter(|_| !hooked) {
-        at(Step::SeccompCall, confine::seccomp(filter))?;
-    }
 
     let bias = (mapped.place.bias as u64).to_ne_bytes();
     region.write(0, &bias).ok_or(failure(Step::Region, 0, 0))?;

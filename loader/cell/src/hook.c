@@ -26,6 +26,7 @@ struct control {
 	uint32_t state;
 	int32_t descriptor;       /* of the plugin: closed here, since the filter may forbid it afterwards */
 	uint32_t length;          /* instructions */
+	uint32_t first, last;     /* further descriptors to close; none where the first is 0 */
 	struct sock_filter *filter;
 	uint64_t relro_address;   /* in the image */
 	uint64_t relro_size;
@@ -62,17 +63,27 @@ static long call(long number, long a, long b, long c, long d, long e, long f) {
 
 /* In a program that a cell executes, the page is a file at this number: orders with the filter behind them. */
 #define ORDERS 7
+/* F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW, F_SEAL_WRITE of <linux/fcntl.h>. */
+#define ALL_SEALS 0xfL
+#ifndef F_GET_SEALS
+#define F_GET_SEALS 1034
+#endif
 #define ORDERS_SIZE (4096 + 8 * 4096)
 
 /* The first thing the dynamic loader calls. 0 would mean that the module wants no part in it. */
 unsigned int la_version(unsigned int version) {
-	long page = call(SYS_mmap, (long)PAGE, ORDERS_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_FIXED_NOREPLACE, ORDERS, 0);
-	if (page == (long)PAGE) {
+	/* Whatever else has that number here is not for this module: orders are a sealed memory file. */
+	long seals = call(SYS_fcntl, ORDERS, F_GET_SEALS, 0, 0, 0, 0);
+	uint32_t magic = 0;
+	if (seals > 0 && (seals & ALL_SEALS) == ALL_SEALS
+		&& call(SYS_pread64, ORDERS, (long)&magic, sizeof magic, 0, 0, 0) == sizeof magic && magic == MAGIC) {
+		long page = call(SYS_mmap, (long)PAGE, ORDERS_SIZE, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_FIXED_NOREPLACE, ORDERS, 0);
+		if (page != (long)PAGE) return 0;
 		call(SYS_close, ORDERS, 0, 0, 0, 0, 0);
 		return version;
 	}
-	page = call(SYS_mmap, (long)PAGE, sizeof(struct control), PROT_READ | PROT_WRITE,
+	long page = call(SYS_mmap, (long)PAGE, sizeof(struct control), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	if (page != (long)PAGE) return 0;
 	PAGE->magic = MAGIC;
@@ -112,6 +123,7 @@ unsigned int la_objopen(struct link_map *map, Lmid_t namespace, uintptr_t *cooki
 		struct sock_fprog program = { .len = (unsigned short)PAGE->length, .filter = PAGE->filter };
 		relro(map->l_addr);
 		call(SYS_close, PAGE->descriptor, 0, 0, 0, 0, 0);
+		if (PAGE->first) call(SYS_close_range, PAGE->first, PAGE->last, 0, 0, 0, 0);
 		long result = call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, (long)&program, 0, 0, 0);
 		if (result != 0) call(SYS_exit_group, NOT_CONFINED, 0, 0, 0, 0, 0);
 		PAGE->state = DONE;

@@ -44,6 +44,7 @@ struct Control {
     state: AtomicU32,
     descriptor: i32,
     length: u32,
+    closed: [u32; 2],
     filter: *mut libc::sock_filter,
     relro: [u64; 2],
     page_size: u64,
@@ -75,7 +76,7 @@ pub(crate) fn is_present() -> bool {
 pub(crate) fn arm(filter: &Filter, relro: Relro, path: &str, plugin: OwnedFd) -> Result<(), NotConfined> {
     // Never freed: the kernel copies it when the module hands it over, at a time that this function does not see.
     let program = Box::leak(confine::program(filter).into_boxed_slice());
-    let control = Control::new(program.len(), program.as_mut_ptr(), relro, path, plugin.as_raw_fd())?;
+    let control = Control::new(program.len(), program.as_mut_ptr(), relro, path, plugin.as_raw_fd(), [0, 0])?;
     let _closed_by_the_module = plugin.into_raw_fd();
     // SAFETY: `is_present` found the page mapped, writable and large enough; this is the only thread.
     unsafe { PAGE.write(control) };
@@ -85,11 +86,18 @@ pub(crate) fn arm(filter: &Filter, relro: Relro, path: &str, plugin: OwnedFd) ->
 }
 
 /// The same as bytes, for a program that is executed: its module finds them in a file and maps that in the place of the page.
-pub(crate) fn orders(filter: &Filter, relro: Relro, path: &str, plugin: RawFd) -> Result<Vec<u8>, NotConfined> {
+/// `closed` are the first and last of the descriptors that go as well.
+pub(crate) fn orders(
+    filter: &Filter,
+    relro: Relro,
+    path: &str,
+    plugin: RawFd,
+    closed: [u32; 2],
+) -> Result<Vec<u8>, NotConfined> {
     let program = confine::program(filter);
     // SAFETY: within what the module maps; nobody looks there before.
     let place = unsafe { PAGE.cast::<u8>().add(FILTER) };
-    let control = Control::new(program.len(), place.cast(), relro, path, plugin)?;
+    let control = Control::new(program.len(), place.cast(), relro, path, plugin, closed)?;
     control.state.store(ARMED, Ordering::SeqCst);
     let mut bytes = bytes_of(&control, size_of::<Control>()).to_vec();
     bytes.resize(FILTER, 0);
@@ -112,6 +120,7 @@ impl Control {
         relro: Relro,
         path: &str,
         descriptor: RawFd,
+        closed: [u32; 2],
     ) -> Result<Self, NotConfined> {
         let mut name = [0; NAME];
         name.get_mut(..path.len())
@@ -123,6 +132,7 @@ impl Control {
             state: AtomicU32::new(IDLE),
             descriptor,
             length: u32::try_from(length).map_err(|_| NotConfined(0))?,
+            closed,
             filter,
             relro: [relro.address, relro.size],
             // SAFETY: sysconf(3) only looks up a number, which the kernel gave this program when it started.

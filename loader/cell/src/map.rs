@@ -37,8 +37,8 @@ pub(crate) fn library(fd: BorrowedFd<'_>) -> Result<(), NotMapped> {
     Ok(())
 }
 
-/// Maps the plugin. Its constructors, IFUNC resolvers and TLS initialisers run inside this call, and where the dynamic
-/// loader has the hook, under the given filter. Afterwards the descriptor is closed.
+/// Maps the plugin. Its constructors, IFUNC resolvers and TLS initialisers run inside this call, under the given filter.
+/// Afterwards the descriptor is closed.
 pub(crate) fn plugin(plugin: OwnedFd, relro: Relro, filter: Option<&Filter>) -> Result<Mapped, NotMapped> {
     let path = path_of(plugin.as_fd());
     let Some(filter) = filter else {

@@ -14,6 +14,7 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd, OwnedFd, RawFd};
 
 use lazaret_policy::Filter;
+use rustix::fs::{SealFlags, fcntl_add_seals};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::confine::NotConfined;
@@ -75,7 +76,9 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, NotConfined> {
     let plugin = path(descriptor::PLUGIN);
     let module = hook::module()?;
-    let orders = orders(filter, relro, &plugin)?;
+    let last =
+        descriptor::LIBRARIES + RawFd::try_from(parts.libraries.len()).map_err(|_| NotConfined(libc::E2BIG))? - 1;
+    let orders = orders(filter, relro, &plugin, [descriptor::MODULE as u32, last as u32])?;
     let mut placed = vec![parts.requests, parts.replies, parts.plugin, orders, module, parts.runner];
     placed.extend(parts.libraries);
     let count = RawFd::try_from(placed.len()).map_err(|_| NotConfined(libc::E2BIG))?;
@@ -96,7 +99,6 @@ pub(crate) fn prepare(
         }
     }
     // All numbers that were placed lie below: what is closed is what they were copied from, where no copy took its place.
-    let last = descriptor::REQUESTS + count - 1;
     placed
         .into_iter()
         .map(IntoRawFd::into_raw_fd)
@@ -126,11 +128,12 @@ fn path(number: RawFd) -> String {
 }
 
 /// What the audit module is to do when the runner maps the plugin, as a file that it finds at its number.
-fn orders(filter: Option<&Filter>, relro: Relro, plugin: &str) -> Result<OwnedFd, NotConfined> {
+fn orders(filter: Option<&Filter>, relro: Relro, plugin: &str, closed: [u32; 2]) -> Result<OwnedFd, NotConfined> {
     let mut file = File::from(memory_file("lazaret-orders")?);
     if let Some(filter) = filter {
-        file.write_all(&hook::orders(filter, relro, plugin, descriptor::PLUGIN)?)?;
+        file.write_all(&hook::orders(filter, relro, plugin, descriptor::PLUGIN, closed)?)?;
     }
+    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
     Ok(file.into())
 }
 

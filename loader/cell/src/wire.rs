@@ -43,8 +43,6 @@ pub enum Word {
     Ready {
         /// What its cells can have.
         namespaces: Namespaces,
-        /// Whether the dynamic loader calls back before it lets a plugin's code run.
-        hook: bool,
     },
     /// The library was looked at.
     Library {
@@ -210,6 +208,8 @@ pub struct Failure {
 pub enum Step {
     /// Enter the namespaces that all cells share.
     Namespaces,
+    /// Have the dynamic loader call back before a plugin's code runs.
+    Hook,
     /// Fork the cell.
     Fork,
     /// Receive the plan and the descriptors.
@@ -260,14 +260,13 @@ pub enum Step {
     MapLibrary,
     /// Map the plugin.
     MapPlugin,
-    /// Install the call-phase filters.
-    SeccompCall,
 }
 
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Namespaces => "enter its namespaces",
+            Self::Hook => "have the dynamic loader call back",
             Self::Fork => "be forked",
             Self::Receive => "receive the plan",
             Self::Descriptors => "close inherited descriptors",
@@ -293,7 +292,6 @@ impl std::fmt::Display for Step {
             Self::Execute => "execute the runner",
             Self::MapLibrary => "map a library",
             Self::MapPlugin => "map the plugin",
-            Self::SeccompCall => "install the call-phase filter",
         })
     }
 }

@@ -52,7 +52,11 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     at(Step::Speculation, confine::speculation())?;
     at(Step::Dumpable, confine::not_dumpable())?;
     at(Step::NoNewPrivs, confine::no_new_privs())?;
-    at(Step::Receive, say(socket, Word::Ready { namespaces, hook: hook::is_present() }, None))?;
+    if !hook::is_present() {
+        // A plugin's initialisers would run under the wider filter, and could keep it.
+        return Err(failure(Step::Hook, 0));
+    }
+    at(Step::Receive, say(socket, Word::Ready { namespaces }, None))?;
     while let Some((order, mut descriptors)) = at(Step::Receive, receive(socket))? {
         let descriptor = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0))?;
         match order {

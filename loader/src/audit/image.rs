@@ -307,11 +307,14 @@ fn check_others(image: &Image<'_>, findings: &mut Findings) {
             PT_GNU_RELRO => {
                 let mask = image.page.saturating_sub(1);
                 let inside = image.loads.iter().any(|load| {
-                    let room = load.vaddr.saturating_add(load.memsz).saturating_add(mask) & !mask;
+                    // Not what is filled with zeros behind the file's part: memory that is read-only is not counted as data.
+                    let room = load.vaddr.saturating_add(load.filesz).saturating_add(mask) & !mask;
                     load.writable() && within(segment.vaddr, segment.memsz, load.vaddr, room.saturating_sub(load.vaddr))
                 });
                 if !inside {
-                    findings.refuse(Code::Relro, || "`PT_GNU_RELRO` reaches beyond one writable `PT_LOAD`".to_owned());
+                    findings.refuse(Code::Relro, || {
+                        "`PT_GNU_RELRO` reaches beyond the file's part of one writable `PT_LOAD`".to_owned()
+                    });
                     evidence(segment, findings);
                 }
             }

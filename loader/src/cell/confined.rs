@@ -13,7 +13,7 @@ use lazaret_policy::{Layer, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 
-use super::{Cell, CellError, Confined, End, Enforcement, Load, Ready, SPIN_LIMIT};
+use super::{Cell, CellError, Confined, End, Load, Ready, SPIN_LIMIT};
 use crate::call::Lie;
 use crate::cgroup::Delegated;
 use crate::confirm::{self, Phase};
@@ -38,9 +38,6 @@ impl Cell<Confined> {
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
         let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
         identify(&mut load).map_err(CellError::Channel)?;
-        if !zygote.hook() {
-            say_what_is_late(&mut load.enforcement);
-        }
         let start = Start {
             plan: load.plan.clone(),
             libraries: u32::try_from(libraries.len()).unwrap_or(u32::MAX),
@@ -206,18 +203,6 @@ fn identify(load: &mut Load) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Where the C library has no hook, the call-phase filter comes after the plugin's initialisers.
-fn say_what_is_late(enforcement: &mut Enforcement) {
-    for status in &mut enforcement.layers {
-        if let (Layer::Seccomp, State::Enforced { lacking, .. }) = (status.layer, &mut status.state) {
-            lacking.push(
-                "the call-phase filter in initialisers: the C library of the cell program does not call back before they run"
-                    .to_owned(),
-            );
-        }
-    }
 }
 
 fn random() -> io::Result<u32> {

@@ -98,6 +98,10 @@ impl CellError {
             Self::Step { step: Step::Paths, subject: Some(path), .. } => {
                 Some(format!("the policy grants `{path}`: create it, or take the grant out"))
             }
+            Self::Step { step: Step::Hook, .. } => Some(
+                "the C library ignored LD_AUDIT, as it does for programs that gain privileges when they are executed"
+                    .into(),
+            ),
             Self::Step { step: Step::Identity, .. } => {
                 Some("the host is root but may not change user: run it as an ordinary user".into())
             }

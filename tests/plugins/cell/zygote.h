@@ -40,8 +40,8 @@ static void word(const char *bytes, int length, int descriptor) {
 
 int main(void) {
 	receive();
-	/* Ready: no namespaces, no hook. */
-	send(0, "\0\0\0\0\0\0\0\0", 8, 0);
+	/* Ready: no namespaces. */
+	send(0, "\0\0\0\0\0\0\0", 7, 0);
 	for (;;) {
 		int control = receive(), pidfd = -1;
 #ifdef OWN_ANSWER
