@@ -22,14 +22,21 @@ pub(crate) struct Delegated {
 }
 
 impl Delegated {
-    /// The nearest group above this process that passes the controllers on and belongs to its user. Not the process's own:
-    /// a group that has processes can pass none on ("no internal processes"). Removes what hosts that were killed left there.
+    /// The group above this process's own, where it passes the controllers on and this user may make groups in it and move
+    /// processes into them. Not the own one: a group that has processes can pass none on ("no internal processes"). None
+    /// further up: cells would leave the limits that the host lives under. Not the top: nobody delegated that. Removes what
+    /// hosts that were killed left there.
     pub(crate) fn find() -> Option<Self> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
         let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own_group(&mounts, &groups)?;
-        let found =
-            own.ancestors().skip(1).find(|group| passes_on(group) && rustix::fs::access(*group, WRITE).is_ok())?;
+        let found = own.parent()?;
+        let writable = |path: &Path| rustix::fs::access(path, WRITE).is_ok();
+        // The top of the tree has no limits.
+        let below_the_top = found.join("memory.max").exists();
+        if !(below_the_top && passes_on(found) && writable(found) && writable(&found.join("cgroup.procs"))) {
+            return None;
+        }
         let delegated = Self { path: found.to_owned() };
         delegated.sweep();
         Some(delegated)
@@ -40,7 +47,9 @@ impl Delegated {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         // Never one that was used before: `cgroup.kill` once written there would end a process that is born in it.
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = self.path.join(format!("{PREFIX}{}-{}-{number}", pid_namespace(), std::process::id()));
+        let own = std::process::id();
+        let started = started(own).ok_or(io::ErrorKind::NotFound)?;
+        let path = self.path.join(format!("{PREFIX}{}-{own}-{started}-{number}", pid_namespace()));
         fs::create_dir(&path)?;
         let leaf = Leaf { path };
         leaf.cap(caps)?;
@@ -53,13 +62,23 @@ impl Delegated {
             let name = entry.file_name();
             // Of this pid namespace: a number means somebody else in another.
             let own = format!("{PREFIX}{}-", pid_namespace());
-            let host = name.to_str().and_then(|name| name.strip_prefix(&own)?.split('-').next());
-            let host = host.filter(|host| host.parse::<u32>().is_ok());
-            if host.is_some_and(|host| !Path::new("/proc").join(host).exists()) {
+            let host = name.to_str().and_then(|name| {
+                let mut numbers = name.strip_prefix(&own)?.split('-').map(|number| number.parse::<u64>().ok());
+                Some((u32::try_from(numbers.next()??).ok()?, numbers.next()??))
+            });
+            if host.is_some_and(|(host, then)| started(host) != Some(then)) {
                 drop(Leaf { path: entry.path() });
             }
         }
     }
+}
+
+/// When a process started, in clock ticks after the boot (`starttime` of proc_pid_stat(5)): with its number, that process and
+/// no later one.
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name before may hold anything, a parenthesis too.
+    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// The number of this process's pid namespace.
@@ -158,6 +177,14 @@ impl Drop for Leaf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_process_has_one_start() {
+        let own = started(std::process::id()).expect("this process");
+        assert_eq!(started(std::process::id()), Some(own));
+        assert!(started(1).expect("the first process") <= own);
+        assert_eq!(started(u32::MAX), None);
+    }
 
     #[test]
     fn the_own_group_lies_beneath_the_mount_of_version_2() {

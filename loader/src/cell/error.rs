@@ -91,6 +91,17 @@ impl CellError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Start { source, .. }
+                if !matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                Some("the host may start no further process: look at its limits and its control group".into())
+            }
+            Self::Step { step: Step::Tree, .. } => Some(
+                "a file tree of its own needs a root that can be left: not that of an initramfs or a chroot".into(),
+            ),
+            Self::Group(_) => Some(
+                "the group above the host's must take another: look at its owner and `cgroup.max.descendants`".into(),
+            ),
             Self::Start { .. } => Some("`lazaret-cell` belongs beside `lazaret`, or in /usr/libexec/lazaret".into()),
             Self::Step { step: Step::Paths, subject: Some(path), errno } if *errno == ELOOP => Some(format!(
                 "`{path}` leads through a symbolic link beneath what the policy grants; grant the place it leads to"

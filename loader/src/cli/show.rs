@@ -278,7 +278,8 @@ fn details(ended: &Outcome) -> io::Result<()> {
         Outcome::Crashed(crash) => crashed(crash),
         Outcome::OutOfMemory { crash } => {
             crashed(crash)?;
-            line("policy", "`limits.memory` is the limit; that it was reached is what the cell noted")
+            let word = if crash.claim { "what the cell noted" } else { "the kernel's word" };
+            line("policy", &format!("`limits.memory` is the limit; that it was reached is {word}"))
         }
         Outcome::TimedOut { limit } => {
             let key = match limit {

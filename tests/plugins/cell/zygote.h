@@ -1,6 +1,8 @@
 /* A cell program that does as it is told until there is a cell, and then what cell() says. Its standard input is the socket
  * of the host; cell() has the control socket of the cell there. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <linux/sched.h>
 #include <string.h>
 #include <sys/socket.h>

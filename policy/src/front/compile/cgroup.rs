@@ -17,8 +17,11 @@ impl Policy {
         let value = |limit| self.limit(limit).value;
         let threads = value(Limit::Threads);
         Cgroup {
-            // The pages of the channel that a cell touches are its own; a message each way is all that a call moves.
-            memory: value(Limit::Memory).saturating_add(2 * value(Limit::Message).next_multiple_of(PAGE)),
+            // The pages of the channel that a cell touches are its own; a message each way is all that a call moves. The stack
+            // of the first thread is not counted as data, but it is memory.
+            memory: value(Limit::Memory)
+                .saturating_add(2 * value(Limit::Message).next_multiple_of(PAGE))
+                .saturating_add(value(Limit::Stack)),
             // The first process of the pid namespace counts.
             tasks: threads + 1,
             cpu_percent: u32::try_from(value(Limit::Processors) * 100).unwrap_or(u32::MAX),
