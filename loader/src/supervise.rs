@@ -151,6 +151,8 @@ struct State {
     /// Counts versions of the plugin; a cell of an earlier one is not called again.
     version: u64,
     ready: VecDeque<Member>,
+    /// Cells that served enough: ending a process takes longer than a call, so the keeper does it and not a caller.
+    spent: Vec<Member>,
     /// Cells that are being started or called, of this version and of earlier ones.
     busy: usize,
     earlier: usize,
@@ -204,6 +206,7 @@ impl Supervisor {
             planned: Arc::new(planned),
             version: 0,
             ready: VecDeque::new(),
+            spent: Vec::new(),
             busy: 0,
             earlier: 0,
             failed: VecDeque::new(),
@@ -421,9 +424,7 @@ impl Shared {
                         return Ok(());
                     }
                 }
-                // Ended without holding up other callers.
-                drop(state);
-                drop(member);
+                state.spent.push(member);
                 Ok(())
             }
             ended => self.failed(&mut state, member.version, &ended.to_string()),
@@ -476,6 +477,13 @@ impl Shared {
     fn keep(&self) {
         let mut state = self.state();
         while !state.closing {
+            let spent = std::mem::take(&mut state.spent);
+            if !spent.is_empty() {
+                drop(state);
+                drop(spent);
+                state = self.state();
+                continue;
+            }
             let spare = state.ready.len();
             if spare < self.terms.prewarmed && spare + state.busy < self.terms.cells && state.free().is_ok() {
                 match self.start(state) {

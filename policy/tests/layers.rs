@@ -179,7 +179,7 @@ fn a_control_group_caps_memory_tasks_and_processors_wherever_one_is_delegated() 
         Some(Cgroup { memory: (64 << 20) + 2 * 8192 + (8 << 20), tasks: 9, cpu_percent: 200 })
     );
     let (detail, lacking) = enforced(&capped, Layer::Cgroup);
-    assert_eq!((detail.as_str(), lacking.len()), ("65552 KiB of memory, 9 tasks, 200 % of a processor", 0));
+    assert_eq!((detail.as_str(), lacking.len()), ("73744 KiB of memory, 9 tasks, 200 % of a processor", 0));
     assert_eq!(enforced(&capped, Layer::Limits).1, Vec::<String>::new(), "threads and processors are capped by it");
     assert_eq!(plan(lines, &kernel()).cgroup, None);
     let found = missing("[layers]\nrequire = [\"cgroup\"]\n", &kernel());
