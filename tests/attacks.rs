@@ -171,7 +171,7 @@ enum AtLoad {
 #[derive(Clone, Debug)]
 struct Act {
     name: &'static str,
-    /// Ids of the catalogue (`facts/kernel.md` §11 of the design).
+    /// Ids of the catalogue of what plugins try ([`WITHOUT_AN_ACT`] has those that no act proves).
     proves: &'static str,
     called: Stop,
     alone: Alone,

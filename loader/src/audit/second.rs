@@ -1,5 +1,5 @@
 //! The view of a second parser, goblin. It is taken in pieces and after the strict view: `Elf::parse` pays for tables
-//! that no loader reads and keeps several times their size (facts/elf.md, 5.1.12). Whatever differs is refused; goblin
+//! that no loader reads and keeps several times their size (goblin 0.10). Whatever differs is refused; goblin
 //! turns addresses that it cannot translate into file offset 0, so a difference is how that would be seen.
 
 use goblin::container::Ctx;

@@ -1,5 +1,5 @@
 //! What the structural rules refuse, each beside a control that passes. The numbers in brackets name the cases of
-//! facts/elf.md, section 4.
+//! the design's list of differences between loaders and parsers.
 
 use lazaret_policy::Arch;
 
