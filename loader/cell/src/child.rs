@@ -21,7 +21,7 @@ pub(crate) fn main(control: OwnedFd, host: &OwnedFd, outside: Identity) -> ! {
     incident::end(1)
 }
 
-pub(crate) enum Never {}
+enum Never {}
 
 /// Keeps of the zygote's descriptors the two standard ones, the control socket as standard input, and the host's.
 fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, Failure> {
@@ -158,11 +158,11 @@ fn map_and_serve(
     serve::serve(region, &mapped.library, start.first)
 }
 
-fn failure(step: Step, errno: i32, index: usize) -> Failure {
+pub(crate) fn failure(step: Step, errno: i32, index: usize) -> Failure {
     Failure { step, errno, index: u32::try_from(index).unwrap_or(u32::MAX) }
 }
 
-fn at<T>(step: Step, result: Result<T, impl Into<NotConfined>>) -> Result<T, Failure> {
+pub(crate) fn at<T>(step: Step, result: Result<T, impl Into<NotConfined>>) -> Result<T, Failure> {
     result.map_err(|error| failure(step, error.into().0, 0))
 }
 

@@ -10,10 +10,9 @@ use std::os::fd::{AsRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use lazaret_policy::Filter;
-use rustix::fs::{SealFlags, fcntl_add_seals};
 
 use crate::confine::{self, NotConfined};
-use crate::sealed::memory_file;
+use crate::sealed::{memory_file, seal};
 use crate::wire::Relro;
 
 /// The module, as a shared object.
@@ -21,9 +20,6 @@ const MODULE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/hook.so"));
 
 /// The variable by which the dynamic loader learns of the module: the program is started with it as its standard output.
 pub const VARIABLE: (&str, &str) = ("LD_AUDIT", "/proc/self/fd/1");
-
-/// What a cell exits with when the module could not install the filter.
-pub const NOT_CONFINED: i32 = 71;
 
 /// The same as in `hook.c`.
 const PAGE: *mut Control = 0x20_0000_0000 as *mut Control;
@@ -58,7 +54,7 @@ struct Control {
 pub fn module() -> io::Result<OwnedFd> {
     let mut file = File::from(memory_file("lazaret-hook")?);
     file.write_all(MODULE)?;
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    seal(&file)?;
     Ok(file.into())
 }
 

@@ -14,12 +14,11 @@ use std::io::{self, Write as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd, OwnedFd, RawFd};
 
 use lazaret_policy::Filter;
-use rustix::fs::{SealFlags, fcntl_add_seals};
 use rustix::io::fcntl_dupfd_cloexec;
 
 use crate::confine::NotConfined;
 use crate::hook;
-use crate::sealed::memory_file;
+use crate::sealed::{memory_file, seal};
 use crate::wire::Relro;
 
 /// The numbers of a runner's descriptors. The standard ones are the null device; 3 is not open.
@@ -133,7 +132,7 @@ fn orders(filter: Option<&Filter>, relro: Relro, plugin: &str, closed: [u32; 2])
     if let Some(filter) = filter {
         file.write_all(&hook::orders(filter, relro, plugin, descriptor::PLUGIN, closed)?)?;
     }
-    fcntl_add_seals(&file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    seal(&file)?;
     Ok(file.into())
 }
 

@@ -44,8 +44,7 @@ impl Sealed {
         if copied > limit {
             return Err(CopyError::TooLarge);
         }
-        fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
-            .map_err(io::Error::from)?;
+        seal(&copy)?;
         // Of the copy, not of what was counted: the seals make this length final.
         let length = usize::try_from(copy.metadata()?.len()).map_err(|_| CopyError::TooLarge)?;
         let fd = OwnedFd::from(copy);
@@ -69,8 +68,7 @@ impl Sealed {
             return Err(CopyError::TooLarge);
         }
         rustix::fs::fchmod(&copy, Mode::XUSR | Mode::XGRP | Mode::XOTH).map_err(io::Error::from)?;
-        fcntl_add_seals(&copy, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)
-            .map_err(io::Error::from)?;
+        seal(&copy)?;
         Ok(copy.into())
     }
 
@@ -79,6 +77,11 @@ impl Sealed {
     pub fn bytes(&self) -> &[u8] {
         self.mapping.sealed_bytes()
     }
+}
+
+/// Seals a memory file against every change, of its seals too.
+pub(crate) fn seal(file: &File) -> io::Result<()> {
+    Ok(fcntl_add_seals(file, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?)
 }
 
 /// A memory file that can be sealed, mapped and not executed as a program: a cell that holds it cannot start it. Mapping its

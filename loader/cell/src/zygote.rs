@@ -10,7 +10,7 @@ use lazaret_policy::{Identity, Namespaces};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketType};
 use rustix::thread::UnshareFlags;
 
-use crate::child;
+use crate::child::{self, at, failure};
 use crate::confine::{self, NotConfined};
 use crate::hook;
 use crate::map;
@@ -40,9 +40,9 @@ pub fn main() -> ExitCode {
 fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     at(Step::Descriptors, begin())?;
     let Some((Order::Begin(network), mut descriptors)) = at(Step::Receive, receive(socket))? else {
-        return Err(failure(Step::Receive, 0));
+        return Err(failure(Step::Receive, 0, 0));
     };
-    let host = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0))?;
+    let host = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0, 0))?;
     // Never dropped: a plugin's exception that nobody catches would drop it while the filters forbid that.
     let host: &'static OwnedFd = Box::leak(Box::new(host));
     let own = Identity { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
@@ -54,13 +54,13 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     if !hook::is_present() {
         // A plugin's initialisers would run under the wider filter, and could keep it.
-        return Err(failure(Step::Hook, 0));
+        return Err(failure(Step::Hook, 0, 0));
     }
     at(Step::Receive, say(socket, Word::Ready { namespaces }, None))?;
     while let Some((order, mut descriptors)) = at(Step::Receive, receive(socket))? {
-        let descriptor = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0))?;
+        let descriptor = descriptors.pop().filter(|_| descriptors.is_empty()).ok_or(failure(Step::Receive, 0, 0))?;
         match order {
-            Order::Begin(_) => return Err(failure(Step::Receive, 0)),
+            Order::Begin(_) => return Err(failure(Step::Receive, 0, 0)),
             Order::Library => {
                 let mapped = map::library(descriptor.as_fd()).is_ok();
                 at(Step::Receive, say(socket, Word::Library { mapped }, None))?;
@@ -69,7 +69,7 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
                 Ok(Fork::Cell) => child::main(descriptor, host, own),
                 Ok(Fork::Zygote(cell)) => at(Step::Receive, say(socket, Word::Born, Some(&cell)))?,
                 Err(error) => {
-                    let failed = failure(Step::Fork, error.raw_os_error().unwrap_or(0));
+                    let failed = failure(Step::Fork, error.raw_os_error().unwrap_or(0), 0);
                     at(Step::Receive, say(socket, Word::Failed(failed), None))?;
                 }
             },
@@ -84,14 +84,6 @@ fn begin() -> Result<(), NotConfined> {
     rustix::stdio::dup2_stdout(rustix::stdio::stderr())?;
     confine::forget_environment();
     Ok(())
-}
-
-fn failure(step: Step, errno: i32) -> Failure {
-    Failure { step, errno, index: 0 }
-}
-
-fn at<T>(step: Step, result: Result<T, impl Into<NotConfined>>) -> Result<T, Failure> {
-    result.map_err(|error| failure(step, error.into().0))
 }
 
 /// The next order with its descriptors; `None` when the host closed its end.
