@@ -162,7 +162,10 @@ impl<State> Cell<State> {
     /// Ends the process and says what became of it. `bias` is what the dynamic loader added to addresses, once that is
     /// known.
     fn ended(&mut self, end: End, limit: TimeLimit, bias: Option<u64>) -> Outcome {
-        self.spend();
+        // No other cell is to have this one's address-space layout.
+        if let Some(zygote) = self.zygote.upgrade() {
+            zygote.spend();
+        }
         match end {
             End::Died(exit) => {
                 let symbols = Symbols { object: &self.object, bias };
@@ -177,15 +180,6 @@ impl<State> Cell<State> {
                 self.process.kill();
                 Outcome::Lied { lie }
             }
-        }
-    }
-}
-
-impl<State> Cell<State> {
-    /// No other cell is to have this one's address-space layout.
-    fn spend(&self) {
-        if let Some(zygote) = self.zygote.upgrade() {
-            zygote.spend();
         }
     }
 }

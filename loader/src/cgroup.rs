@@ -58,10 +58,10 @@ impl Delegated {
 
     fn sweep(&self) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
+        // Of this pid namespace: a number means somebody else in another.
+        let own = format!("{PREFIX}{}-", pid_namespace());
         for entry in entries.flatten() {
             let name = entry.file_name();
-            // Of this pid namespace: a number means somebody else in another.
-            let own = format!("{PREFIX}{}-", pid_namespace());
             let host = name.to_str().and_then(|name| {
                 let mut numbers = name.strip_prefix(&own)?.split('-').map(|number| number.parse::<u64>().ok());
                 Some((u32::try_from(numbers.next()??).ok()?, numbers.next()??))
@@ -97,9 +97,13 @@ fn own_group(mounts: &str, groups: &str) -> Option<PathBuf> {
         let mut fields = front.split_whitespace().skip(3);
         (back.split_whitespace().next() == Some("cgroup2")).then_some((fields.next()?, fields.next()?))
     })?;
-    let path = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
-    let beneath = Path::new(path).strip_prefix(root).ok()?;
+    let beneath = version_2(groups)?.strip_prefix(root).ok()?;
     Some(Path::new(place).join(beneath))
+}
+
+/// The group of version 2 in `/proc/PID/cgroup`, from the root of its tree.
+fn version_2(groups: &str) -> Option<&Path> {
+    groups.lines().find_map(|line| line.strip_prefix("0::")).map(Path::new)
 }
 
 fn passes_on(group: &Path) -> bool {
@@ -141,11 +145,10 @@ impl Leaf {
         self.write("cgroup.procs", &pid.to_string())
     }
 
-    /// The name of the group, for the look from outside.
+    /// Whether a process is in it, for the look from outside.
     pub(crate) fn holds(&self, pid: u32) -> bool {
         let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
-        let path = groups.lines().find_map(|line| line.strip_prefix("0::"));
-        path.is_some_and(|path| Path::new(path).file_name() == self.path.file_name())
+        version_2(&groups).is_some_and(|group| group.file_name() == self.path.file_name())
     }
 
     /// Whether the kernel ended a process of it for want of memory.

@@ -2,7 +2,7 @@
 //! cell of theirs crashed, violated or lied, so that nobody can try an address-space layout twice.
 
 use std::collections::BTreeMap;
-use std::io::{self, IoSlice, IoSliceMut};
+use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -12,9 +12,7 @@ use std::time::Duration;
 
 use lazaret_cell::wire::{self, Network, Order, Word};
 use lazaret_policy::Namespaces;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-};
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::PidfdFlags;
 
 use crate::cell::CellError;
@@ -144,13 +142,7 @@ impl Line {
     }
 
     fn exchange(&self, order: Order, descriptor: BorrowedFd<'_>) -> io::Result<(Word, Option<OwnedFd>)> {
-        let descriptors = [descriptor];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-            return Err(io::ErrorKind::InvalidInput.into());
-        }
-        rustix::net::sendmsg(&self.socket, &[IoSlice::new(&order.to_bytes())], &mut ancillary, SendFlags::NOSIGNAL)?;
+        process::send(&self.socket, &order.to_bytes(), &[descriptor])?;
         if !process::readable(&self.socket, PATIENCE)? {
             return Err(io::ErrorKind::TimedOut.into());
         }

@@ -1,7 +1,6 @@
 //! From a plan to a cell that is ready: forked, confirmed from outside, the plugin mapped, and confirmed once more.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +10,7 @@ use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead};
 use lazaret_cell::wire::{self, Answer, Failure, Program, Relro, Start, Status, Step};
 use lazaret_policy::{Layer, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::net::{RecvFlags, SendFlags};
 
 use super::{Cell, CellError, Confined, End, Load, Ready, SPIN_LIMIT};
 use crate::call::Lie;
@@ -224,16 +223,8 @@ fn send(
         vec![load.plugin.as_fd(), region.requests.as_fd(), region.replies.as_fd()];
     descriptors.extend(runner.iter().flat_map(|runner| [runner.program.as_fd(), runner.loader.as_fd()]));
     descriptors.extend(libraries.iter().map(|(_, library)| library.sealed.as_fd()));
-    let too_large = CellError::PlanTooLarge { bytes: bytes.len(), descriptors: descriptors.len() };
     if bytes.len() > wire::CONTROL_LIMIT || descriptors.len() > wire::DESCRIPTOR_LIMIT {
-        return Err(too_large);
+        return Err(CellError::PlanTooLarge { bytes: bytes.len(), descriptors: descriptors.len() });
     }
-    let mut space = vec![MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(descriptors.len()))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-        return Err(too_large);
-    }
-    rustix::net::sendmsg(control, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)
-        .map_err(|errno| CellError::Channel(errno.into()))?;
-    Ok(())
+    process::send(control, &bytes, &descriptors).map_err(CellError::Channel)
 }

@@ -3,7 +3,7 @@
 use lazaret_cell::region::ReplyHead;
 use lazaret_cell::wire::{self, Operation, Status};
 
-use super::{Cell, Ready, Reports};
+use super::{Cell, End, Ready, Reports};
 use crate::call::{self, Function, Lie, Signature, Value};
 use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_report};
 
@@ -93,19 +93,17 @@ impl Cell<Ready> {
         self.sequence = self.sequence.wrapping_add(1);
         self.region.publish(self.sequence, operation, function, length);
         let limit = self.policy.call_time();
-        self.wait(limit).map_err(|end| {
-            let outcome = self.ended(end, TimeLimit::Call(limit), Some(self.state.bias));
-            self.end_with(outcome)
-        })
+        self.wait(limit).map_err(|end| self.died(end))
     }
 
     fn lied(&mut self, lie: Lie) -> Outcome {
-        self.process.kill();
-        self.spend();
-        self.end_with(Outcome::Lied { lie })
+        self.died(End::Lied(lie))
     }
 
-    fn end_with(&mut self, outcome: Outcome) -> Outcome {
+    /// The call ended with the cell.
+    fn died(&mut self, end: End) -> Outcome {
+        let limit = TimeLimit::Call(self.policy.call_time());
+        let outcome = self.ended(end, limit, Some(self.state.bias));
         tracing::info!(pid = self.process.pid(), ?outcome, "cell ended");
         self.state.gone = Some(outcome.clone());
         outcome
