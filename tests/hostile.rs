@@ -5,17 +5,10 @@ use std::time::{Duration, Instant};
 
 use lazaret::{CellError, Error, Layer, Outcome, TimeLimit, Value};
 
-use crate::support::{attack, bytes, call, compute, load, plugin, policy_file, returned};
+use crate::support::{attack, bare, bytes, call, compute, load, plugin, policy_file, returned};
 
 fn hostile(name: &str) -> PathBuf {
     attack(name, &[])
-}
-
-/// What `builtin:compute` permits, for files whose imports it would refuse before anything is mapped.
-fn bare() -> String {
-    let text = "lazaret = 1\nname = \"bare\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
-                [syscalls]\nallow = [\"@compute\", \"@threads\"]\n[limits]\nthreads = 16\n";
-    policy_file("bare", text).to_str().expect("UTF-8").to_owned()
 }
 
 /// What comes of an act when it is called.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use lazaret::{Cell, CellError, Error, Host, Layer, Opened, Outcome, Ready, Runner, Value};
 
-use crate::support::{attack, call, host, plugin, policy_file, returned, scratch, source};
+use crate::support::{attack, bare, call, host, plugin, returned, scratch, source};
 
 /// The runner of the tests, built once.
 fn program() -> PathBuf {
@@ -22,14 +22,8 @@ fn program() -> PathBuf {
         .clone()
 }
 
-fn bare() -> PathBuf {
-    let text = "lazaret = 1\nname = \"bare\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
-                [syscalls]\nallow = [\"@compute\", \"@threads\"]\n[limits]\nthreads = 16\n";
-    policy_file("bare-runner", text)
-}
-
 fn run(host: &Host, runner: &Arc<Runner>, file: &Path) -> Result<Cell<Ready>, Error> {
-    let policy = host.policy(bare().to_str().expect("UTF-8"))?;
+    let policy = host.policy(&bare())?;
     let planned = host.prepare_for(runner, Opened::open(file)?, policy)?;
     Ok(host.start(&planned)?.cell)
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use lazaret::{CellError, Error, Host, Lie, Opened, Outcome, Value};
 
-use crate::support::{LAZARET, attack, compute, plugin, policy_file, scratch, source};
+use crate::support::{LAZARET, attack, bare, compute, plugin, policy_file, scratch, source};
 
 /// Builds one of the cell programs that lie.
 fn cell_program(name: &str) -> PathBuf {
@@ -289,9 +289,6 @@ fn a_host_whose_zygote_was_killed_loads_again() {
 /// A host program may leave any descriptor open to its children; the cell program must take none of them for its own.
 #[test]
 fn what_a_host_leaves_open_does_not_open_a_cell() {
-    let text = "lazaret = 1\nname = \"bare\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n\
-                [syscalls]\nallow = [\"@compute\", \"@threads\"]\n";
-    let policy = policy_file("left-open", text);
     let file = attack("opens_a_file_not_granted", &["-DFROM_CONSTRUCTOR"]);
     let empty = scratch().join("empty");
     fs::write(&empty, "").expect("write");
@@ -301,8 +298,7 @@ fn what_a_host_leaves_open_does_not_open_a_cell() {
             let output = Command::new("sh")
                 .args(["-c", &script, LAZARET, "call"])
                 .arg(&file)
-                .args(["result() -> i32", "--policy"])
-                .arg(&policy)
+                .args(["result() -> i32", "--policy", &bare()])
                 .output()
                 .expect("run");
             let said = String::from_utf8_lossy(&output.stderr);

@@ -10,6 +10,18 @@ use lazaret_policy::{
     syscall_name,
 };
 
+/// What the tests vary.
+const KERNEL: KernelSupport = KernelSupport {
+    arch: Arch::X86_64,
+    landlock_abi: 7,
+    seccomp: true,
+    mdwe: true,
+    root: false,
+    namespaces: Namespaces::NONE,
+    cgroup: false,
+    processors: 4,
+};
+
 fn resolve(name: &str) -> Policy {
     let request = Request::new(builtin(name).expect("shipped").clone());
     Policy::resolve(&request, |path, _| Err(format!("{path} is not shipped"))).expect("a shipped policy resolves")
@@ -141,59 +153,23 @@ fn every_profile_means_on_every_kernel_what_it_meant_before() {
         let mut text = String::new();
         for landlock_abi in 0..=11 {
             for (mdwe, root, processors) in [(false, false, 1), (true, false, 4), (true, true, 4)] {
-                let kernel = KernelSupport {
-                    arch: Arch::X86_64,
-                    landlock_abi,
-                    seccomp: true,
-                    mdwe,
-                    root,
-                    namespaces: Namespaces::NONE,
-                    cgroup: false,
-                    processors,
-                };
+                let kernel = KernelSupport { landlock_abi, mdwe, root, processors, ..KERNEL };
                 writeln!(text, "landlock {landlock_abi} mdwe={mdwe} root={root} processors={processors}")
                     .expect("text");
                 text.push_str(&describe(&policy, &kernel, false));
             }
         }
-        let kernel = KernelSupport {
-            arch: Arch::X86_64,
-            landlock_abi: 7,
-            seccomp: false,
-            mdwe: true,
-            root: false,
-            namespaces: Namespaces::NONE,
-            cgroup: false,
-            processors: 4,
-        };
+        let kernel = KernelSupport { seccomp: false, ..KERNEL };
         writeln!(text, "no seccomp").expect("text");
         text.push_str(&describe(&policy, &kernel, false));
         for root in [false, true] {
             let namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
-            let kernel = KernelSupport {
-                arch: Arch::X86_64,
-                landlock_abi: 10,
-                seccomp: true,
-                mdwe: true,
-                root,
-                namespaces,
-                cgroup: true,
-                processors: 4,
-            };
+            let kernel = KernelSupport { landlock_abi: 10, root, namespaces, cgroup: true, ..KERNEL };
             writeln!(text, "everything, root={root}").expect("text");
             text.push_str(&describe(&policy, &kernel, false));
         }
         for arch in [Arch::X86_64, Arch::Aarch64] {
-            let kernel = KernelSupport {
-                arch,
-                landlock_abi: 7,
-                seccomp: true,
-                mdwe: true,
-                root: false,
-                namespaces: Namespaces::NONE,
-                cgroup: false,
-                processors: 4,
-            };
+            let kernel = KernelSupport { arch, ..KERNEL };
             writeln!(text, "filters of {}", arch.name()).expect("text");
             text.push_str(&describe(&policy, &kernel, true));
         }
@@ -223,16 +199,7 @@ fn every_profile_opens_with_what_it_is_for_and_what_it_refuses_and_raises_no_war
 #[test]
 fn a_plan_survives_its_byte_form() {
     for name in builtin_names() {
-        let kernel = KernelSupport {
-            arch: Arch::X86_64,
-            landlock_abi: 10,
-            seccomp: true,
-            mdwe: true,
-            root: true,
-            namespaces: Namespaces::NONE,
-            cgroup: false,
-            processors: 2,
-        };
+        let kernel = KernelSupport { landlock_abi: 10, root: true, processors: 2, ..KERNEL };
         let plan = resolve(name).plan(&kernel, &Variables::default()).expect("plans").plan;
         assert_eq!(lazaret_policy::Plan::from_bytes(&plan.to_bytes()), Ok(plan));
     }
@@ -240,16 +207,7 @@ fn a_plan_survives_its_byte_form() {
 
 #[test]
 fn a_grant_without_a_value_for_its_variable_is_dropped_and_listed() {
-    let kernel = KernelSupport {
-        arch: Arch::X86_64,
-        landlock_abi: 7,
-        seccomp: true,
-        mdwe: true,
-        root: false,
-        namespaces: Namespaces::NONE,
-        cgroup: false,
-        processors: 2,
-    };
+    let kernel = KernelSupport { processors: 2, ..KERNEL };
     let policy = resolve("file-reader");
     for bundle in [None, Some(PathBuf::from("relative"))] {
         let planned = policy.plan(&kernel, &Variables { bundle, state: None }).expect("plans");

@@ -50,16 +50,7 @@ fn warnings(policy: &Policy) -> Vec<(Code, u32)> {
 
 #[test]
 fn no_pair_of_shipped_policies_grants_more_than_either() {
-    let kernel = KernelSupport {
-        arch: Arch::X86_64,
-        landlock_abi: 10,
-        seccomp: true,
-        mdwe: true,
-        root: true,
-        namespaces: Namespaces::NONE,
-        cgroup: false,
-        processors: 2,
-    };
+    let kernel = KernelSupport { root: true, ..kernel(10) };
     let variables = Variables { bundle: Some("/b".into()), state: Some("/s".into()) };
     let profile = |name: &str| {
         let request = Request::new(builtin(name).expect("shipped").clone());
