@@ -4,27 +4,44 @@ use std::io::IoSliceMut;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 
-use lazaret_policy::{Filter, Identity};
+use lazaret_policy::Identity;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 
 use crate::confine::{self, NotConfined};
 use crate::region::{CellRegion, Descriptors};
 use crate::runner::{self, Parts, Prepared};
-use crate::wire::{self, Answer, Failure, Program, Start, Status, Step};
+use crate::wire::{self, Failure, Operation, Program, Start, Status, Step};
 use crate::{gate, incident, map, namespaces, serve};
 
 /// The life of a cell, from its fork on. `control` is its socket, `host` the pidfd of its host, `outside` the host's user.
 pub(crate) fn main(control: OwnedFd, host: &OwnedFd, outside: Identity) -> ! {
-    let Err(failure) = alone(control, host, outside);
-    // The host may be gone, or may have stopped listening; either way the process ends here.
-    drop(say(rustix::stdio::stdin(), Answer::Failed(failure)));
-    incident::end(1)
+    match alone(control, host) {
+        Ok((given, host)) => confined(given, host, outside),
+        Err(failure) => {
+            // The host may be gone, or may have stopped listening; either way the process ends here.
+            let _told = rustix::net::send(rustix::stdio::stdin(), &failure.to_bytes(), SendFlags::NOSIGNAL);
+            incident::end(1)
+        }
+    }
 }
 
 enum Never {}
 
-/// Keeps of the zygote's descriptors the two standard ones, the control socket as standard input, and the host's.
-fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, Failure> {
+/// What a cell was given, once it has no more use for the control socket.
+struct Given {
+    start: Start,
+    /// Mapped for as long as the process lives: the signal handlers write into it.
+    region: &'static CellRegion,
+    halves: Descriptors,
+    plugin: OwnedFd,
+    /// A runner and the dynamic loader that executes it.
+    executed: Option<(OwnedFd, OwnedFd)>,
+    libraries: Vec<OwnedFd>,
+}
+
+/// Keeps of the zygote's descriptors the standard ones and the host's, and takes what it is given. Ends without the control
+/// socket: from here on host and cell share the region and nothing else.
+fn alone(control: OwnedFd, host: &OwnedFd) -> Result<(Given, OwnedFd), Failure> {
     at(Step::Descriptors, rustix::stdio::dup2_stdin(&control))?;
     drop(control);
     // The zygote's first descriptor after the standard ones; all later ones are other cells'.
@@ -35,14 +52,8 @@ fn alone(control: OwnedFd, host: &OwnedFd, outside: Identity) -> Result<Never, F
     at(Step::Descriptors, confine::close_others(HOST as u32 + 1))?;
     // SAFETY: open, as the zygote's, which gave this process a copy that nothing else in it will close.
     let host = unsafe { OwnedFd::from_raw_fd(HOST) };
-    live(rustix::stdio::stdin(), host, outside)
-}
-
-/// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
-fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Never, Failure> {
     at(Step::Descriptors, confine::own_null_device())?;
-    let (start, descriptors) = begin(control)?;
-    let plan = &start.plan;
+    let (start, descriptors) = begin(rustix::stdio::stdin())?;
     let mut descriptors = descriptors.into_iter();
     let mut take = || descriptors.next().ok_or(failure(Step::Receive, 0, 0));
     let plugin = take()?;
@@ -51,11 +62,24 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
         Program::Cell => None,
         Program::Runner => Some((take()?, take()?)),
     };
-    let libraries: Vec<OwnedFd> = descriptors.collect();
+    let libraries = descriptors.collect();
+    let region = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &start.plan.channel))?));
+    at(Step::Descriptors, confine::no_control())?;
+    Ok((Given { start, region, halves, plugin, executed, libraries }, host))
+}
 
+/// From here on the host learns through the region what failed.
+fn confined(given: Given, host: OwnedFd, outside: Identity) -> ! {
+    let (region, first) = (given.region, given.start.first);
+    let Err(failure) = live(given, host, outside);
+    failed(region, first, failure, "")
+}
+
+/// Every step returns before the next is taken, and the first failure ends the cell: there is no half-confined cell.
+fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure> {
+    let Given { start, region, halves, plugin, executed, libraries } = given;
+    let plan = &start.plan;
     at(Step::Session, rustix::process::setsid())?;
-    // Mapped for as long as the process lives: the signal handlers write into it.
-    let region: &'static CellRegion = Box::leak(Box::new(at(Step::Region, CellRegion::map(&halves, &plan.channel))?));
     let work = match executed {
         None => {
             drop(halves);
@@ -64,7 +88,9 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
         Some((runner, loader)) => {
             let Descriptors { requests, replies } = halves;
             let parts = Parts { requests, replies, plugin, runner, loader, libraries };
-            let words = [plan.channel.message, start.first, plan.channel.spin_ns].map(|word| word.to_string());
+            // The request to map is the next one after the first reply: to the runner, the one it answers first.
+            let words = [plan.channel.message, start.first.wrapping_add(1), plan.channel.spin_ns];
+            let words = words.map(|word| word.to_string());
             let filter = plan.seccomp.call.as_ref();
             let prepared = runner::prepare(parts, filter, start.relro, plan.limits.open_files, &words);
             Work::Execute(at(Step::Runner, prepared)?)
@@ -105,17 +131,15 @@ fn live(control: BorrowedFd<'_>, host: OwnedFd, outside: Identity) -> Result<Nev
     }
 
     // The host looks at this process from outside before it lets untrusted code in.
-    at(Step::Receive, say(control, Answer::Confined))?;
-    proceed(control)?;
-
+    region.reply(start.first, Status::Confined, 0);
+    let go = region.next(start.first);
+    if go.operation != Some(Operation::Map) {
+        return Err(failure(Step::Receive, 0, 0));
+    }
     match work {
-        Work::Map { plugin, libraries } => {
-            let filter = plan.seccomp.call.as_ref();
-            map_and_serve(region, &start, filter, plugin, libraries)
-        }
+        Work::Map { plugin, libraries } => map_and_serve(region, &start, go.sequence, plugin, libraries),
         Work::Execute(prepared) => {
-            at(Step::Descriptors, confine::no_control())?;
-            // The host learns of it by the death of this process: what it said on the socket is over.
+            // The host learns of it by the death of this process.
             let NotConfined(errno) = prepared.execute();
             incident::end(errno)
         }
@@ -133,29 +157,27 @@ enum Work {
 fn map_and_serve(
     region: &'static CellRegion,
     start: &Start,
-    filter: Option<&Filter>,
+    sequence: u32,
     plugin: OwnedFd,
     libraries: Vec<OwnedFd>,
 ) -> Result<Never, Failure> {
     for (index, library) in libraries.iter().enumerate() {
         if let Err(error) = map::library(library.as_fd()) {
-            not_mapped(region, start.first, Step::MapLibrary, index, &error.0);
+            failed(region, sequence, failure(Step::MapLibrary, 0, index), &error.0);
         }
     }
-    // What this program was given goes before the plugin comes, the control socket too: from here on host and cell share the
-    // region and nothing else. The standard descriptors are /dev/null.
+    // What this program was given goes before the plugin comes. The standard descriptors are /dev/null.
     drop(libraries);
-    at(Step::Descriptors, confine::no_control())?;
-    let mapped = match map::plugin(plugin, start.relro, filter) {
+    let mapped = match map::plugin(plugin, start.relro, start.plan.seccomp.call.as_ref()) {
         Ok(mapped) => mapped,
-        Err(error) => not_mapped(region, start.first, Step::MapPlugin, 0, &error.0),
+        Err(error) => failed(region, sequence, failure(Step::MapPlugin, 0, 0), &error.0),
     };
     incident::plugin_code(mapped.place.code_start, mapped.place.code_end);
 
     let bias = (mapped.place.bias as u64).to_ne_bytes();
     region.write(0, &bias).ok_or(failure(Step::Region, 0, 0))?;
-    region.reply(start.first, Status::Done, bias.len() as u32);
-    serve::serve(region, &mapped.library, start.first)
+    region.reply(sequence, Status::Done, bias.len() as u32);
+    serve::serve(region, &mapped.library, sequence)
 }
 
 pub(crate) fn failure(step: Step, errno: i32, index: usize) -> Failure {
@@ -205,27 +227,11 @@ pub(crate) fn receive(
     Ok((received.bytes, descriptors))
 }
 
-fn say(control: BorrowedFd<'_>, answer: Answer) -> Result<(), NotConfined> {
-    // NOSIGNAL: a host that is gone must not look like a fault of ours.
-    rustix::net::send(control, &answer.to_bytes(), SendFlags::NOSIGNAL)?;
-    Ok(())
-}
-
-/// Waits for the host's word: one byte. End of file means that the host has seen enough.
-fn proceed(control: BorrowedFd<'_>) -> Result<(), Failure> {
-    let mut word = [0];
-    match rustix::net::recv(control, &mut word, RecvFlags::empty()) {
-        Ok((1, _)) => Ok(()),
-        Ok(_) => Err(failure(Step::Receive, 0, 0)),
-        Err(errno) => Err(failure(Step::Receive, errno.raw_os_error(), 0)),
-    }
-}
-
-/// Tells the host, through the region, why mapping failed, and ends.
-fn not_mapped(region: &CellRegion, sequence: u32, step: Step, index: usize, message: &str) -> ! {
-    let mut payload = failure(step, 0, index).to_bytes();
+/// Tells the host, through the region, what failed, and ends.
+fn failed(region: &CellRegion, sequence: u32, failure: Failure, message: &str) -> ! {
+    let mut payload = failure.to_bytes();
     payload.extend(message.bytes().take(1024));
     let length = region.write(0, &payload).map_or(0, |()| payload.len() as u32);
-    region.reply(sequence, Status::NotMapped, length);
+    region.reply(sequence, Status::Failed, length);
     incident::end(1)
 }

@@ -154,7 +154,7 @@ pub struct OutOfRange;
 
 impl HostRegion {
     /// Makes a region for messages of `channel.message` bytes. `first` is the sequence number of the first reply, which
-    /// answers no request: it says that the plugin is mapped. Numbers begin anywhere (R8).
+    /// answers no request: it says that the cell is confined. Numbers begin anywhere (R8).
     ///
     /// # Errors
     /// Whatever `memfd_create(2)`, `fallocate(2)`, `mmap(2)` or sealing answers. The whole size is allocated here, so

@@ -28,7 +28,7 @@ pub(crate) fn serve(region: &CellRegion, library: &Library, mut last: u32) -> ! 
                 .get(request.function as usize)
                 .ok_or(Status::Malformed)
                 .and_then(|function| call(region, function, &request)),
-            None => Err(Status::Malformed),
+            Some(Operation::Map) | None => Err(Status::Malformed),
         };
         match answer {
             Ok(length) => region.reply(last, Status::Done, length),

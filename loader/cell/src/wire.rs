@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 /// Bytes of the largest control message. `SOCK_SEQPACKET` carries it whole under the default `net.core.wmem_max`.
 pub const CONTROL_LIMIT: usize = 128 * 1024;
 
-/// Bytes of the largest message a host accepts from a cell on the control socket.
-pub const ANSWER_LIMIT: usize = 256;
+/// Bytes of the largest message a host accepts from a cell on the control socket: a [`Failure`].
+pub const FAILURE_LIMIT: usize = 256;
 
 /// Bytes of the largest message to or from a zygote.
 pub const ORDER_LIMIT: usize = 64;
@@ -103,7 +103,7 @@ pub struct Start {
     pub program: Program,
     /// The plugin's `PT_GNU_RELRO`: what its dynamic loader makes read-only after relocation.
     pub relro: Relro,
-    /// Sequence number of the first reply, which says that the plugin is mapped.
+    /// Sequence number of the first reply, which says that the cell is confined.
     pub first: u32,
 }
 
@@ -156,27 +156,6 @@ fn whole<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     match postcard::take_from_bytes(bytes) {
         Ok((message, [])) => Some(message),
         Ok(_) | Err(_) => None,
-    }
-}
-
-/// What a cell says on the control socket before the plugin is mapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer {
-    /// Every layer is in force; the cell waits for the host's word to map the plugin.
-    Confined,
-    /// A step did not succeed; the cell ends.
-    Failed(Failure),
-}
-
-impl Answer {
-    pub(crate) fn to_bytes(self) -> Vec<u8> {
-        postcard::to_allocvec(&self).expect("integers always serialise")
-    }
-
-    /// Reads what a cell sent; anything but one whole answer is none.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        whole(bytes)
     }
 }
 
@@ -304,6 +283,8 @@ pub enum Operation {
     Bind = 1,
     /// Call a bound function. Payload: one 8-byte slot per parameter, then the buffers.
     Call = 2,
+    /// The first: map the plugin. The host has looked at the cell from outside. Answered with where it lies, 8 bytes.
+    Map = 3,
 }
 
 impl Operation {
@@ -313,6 +294,7 @@ impl Operation {
         match word {
             1 => Some(Self::Bind),
             2 => Some(Self::Call),
+            3 => Some(Self::Map),
             _ => None,
         }
     }
@@ -328,10 +310,13 @@ pub enum Status {
     NoSymbol = 1,
     /// The request made no sense to the cell.
     Malformed = 2,
-    /// Mapping failed. The payload is a [`Step`] word, an index, and the dynamic loader's message.
-    NotMapped = 3,
+    /// A step did not succeed, and the cell ends. The payload is a [`Failure`], and where mapping failed the dynamic loader's
+    /// message.
+    Failed = 3,
     /// The call returned a string that does not fit into a reply.
     TooLong = 4,
+    /// Answers no request: every layer is in force, and the cell waits for [`Operation::Map`].
+    Confined = 5,
 }
 
 impl Status {
@@ -342,8 +327,9 @@ impl Status {
             0 => Some(Self::Done),
             1 => Some(Self::NoSymbol),
             2 => Some(Self::Malformed),
-            3 => Some(Self::NotMapped),
+            3 => Some(Self::Failed),
             4 => Some(Self::TooLong),
+            5 => Some(Self::Confined),
             _ => None,
         }
     }

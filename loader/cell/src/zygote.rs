@@ -51,7 +51,6 @@ fn serve(socket: BorrowedFd<'_>) -> Result<(), Failure> {
     at(Step::ParentDeath, confine::parent_death(host))?;
     at(Step::Speculation, confine::speculation())?;
     at(Step::Dumpable, confine::not_dumpable())?;
-    at(Step::NoNewPrivs, confine::no_new_privs())?;
     if !hook::is_present() {
         // A plugin's initialisers would run under the wider filter, and could keep it.
         return Err(failure(Step::Hook, 0, 0));

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use lazaret_cell::region::{Descriptors, HostRegion, ReplyHead};
-use lazaret_cell::wire::{self, Answer, Failure, Program, Relro, Start, Status, Step};
+use lazaret_cell::wire::{self, Failure, Operation, Program, Relro, Start, Status, Step};
 use lazaret_policy::{Layer, State};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use rustix::net::{RecvFlags, SendFlags};
+use rustix::net::RecvFlags;
 
 use super::{Cell, CellError, Confined, End, Load, Ready, SPIN_LIMIT};
 use crate::call::Lie;
@@ -78,26 +78,35 @@ impl Cell<Confined> {
     }
 
     fn confined(mut self) -> Result<Self, CellError> {
-        match self.answer()? {
-            Answer::Confined => Ok(self),
-            Answer::Failed(failure) => Err(self.failed(failure)),
+        let head = match self.wait(self.left()) {
+            Ok(head) => head,
+            Err(end) => {
+                return Err(match self.said() {
+                    Some(Ok(failure)) => self.step(failure),
+                    Some(Err(lie)) => self.died(End::Lied(lie)),
+                    None => self.died(end),
+                });
+            }
+        };
+        match head.status {
+            Some(Status::Confined) => Ok(self),
+            Some(Status::Failed) => Err(self.failed(head)),
+            _ => Err(self.died(End::Lied(Lie::Status))),
         }
     }
 
-    fn answer(&mut self) -> Result<Answer, CellError> {
-        let left = self.state.deadline.saturating_duration_since(Instant::now());
-        if !process::readable(&self.state.control, left).map_err(CellError::Channel)? {
-            return Err(self.died(End::TimedOut));
-        }
-        let mut bytes = [0; wire::ANSWER_LIMIT];
-        let receive = || rustix::net::recv(&self.state.control, &mut bytes, RecvFlags::TRUNC);
-        let (_, length) = rustix::io::retry_on_intr(receive).map_err(|errno| CellError::Channel(errno.into()))?;
-        if length == 0 {
-            // It closed its end, so it is dying or dead.
-            let exit = self.process.kill().unwrap_or(process::Exit::Signal(0));
-            return Err(self.died(End::Died(exit)));
-        }
-        bytes.get(..length).and_then(Answer::from_bytes).ok_or_else(|| self.died(End::Lied(Lie::Message)))
+    /// What is left of the time that a load may take.
+    fn left(&self) -> Duration {
+        self.state.deadline.saturating_duration_since(Instant::now())
+    }
+
+    /// What a cell that had no region yet said of its end.
+    fn said(&self) -> Option<Result<Failure, Lie>> {
+        let mut bytes = [0; wire::FAILURE_LIMIT];
+        let flags = RecvFlags::DONTWAIT | RecvFlags::TRUNC;
+        let (_, length) = rustix::net::recv(&self.state.control, &mut bytes, flags).ok()?;
+        let failure = |bytes| Failure::from_front(bytes).filter(|(_, rest)| rest.is_empty());
+        (length > 0).then(|| bytes.get(..length).and_then(failure).map(|(failure, _)| failure).ok_or(Lie::Message))
     }
 
     /// The load ended with the cell.
@@ -106,7 +115,7 @@ impl Cell<Confined> {
         CellError::Died(Box::new(self.ended(end, limit, None)))
     }
 
-    fn failed(&self, failure: Failure) -> CellError {
+    fn step(&self, failure: Failure) -> CellError {
         let path = |index: u32| {
             let rule = self.plan.landlock.as_ref()?.paths.get(usize::try_from(index).ok()?)?;
             Some(crate::audit::escape(&String::from_utf8_lossy(&rule.path)))
@@ -126,13 +135,12 @@ impl Cell<Confined> {
             cell.group.as_ref().map_or(Ok(()), |group| confirm::in_group(pid, group))
         };
         look(Phase::Load, &self).map_err(CellError::Unconfined)?;
-        let channel = |errno: rustix::io::Errno| CellError::Channel(errno.into());
-        rustix::net::send(&self.state.control, &[1], SendFlags::NOSIGNAL).map_err(channel)?;
-        let left = self.state.deadline.saturating_duration_since(Instant::now());
-        let head = self.wait(left).map_err(|end| self.died(end))?;
+        self.sequence = self.sequence.wrapping_add(1);
+        self.region.publish(self.sequence, Operation::Map, 0, 0);
+        let head = self.wait(self.left()).map_err(|end| self.died(end))?;
         let bias = match head.status {
             Some(Status::Done) => self.bias(head),
-            Some(Status::NotMapped) => return Err(self.not_mapped(head)),
+            Some(Status::Failed) => return Err(self.failed(head)),
             _ => Err(Lie::Status),
         };
         let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
@@ -166,23 +174,23 @@ impl Cell<Confined> {
         Ok(u64::from_ne_bytes(bytes))
     }
 
-    fn not_mapped(&mut self, head: ReplyHead) -> CellError {
+    /// What a cell says of a step that it could not take.
+    fn failed(&mut self, head: ReplyHead) -> CellError {
         let mut payload = vec![0; (head.length as usize).min(2048)];
         let read = self.region.read(0, &mut payload);
         self.process.kill();
-        match read.ok().and_then(|()| Failure::from_front(&payload)) {
-            Some((failure, message)) => {
-                let library = usize::try_from(failure.index).ok().and_then(|index| self.state.libraries.get(index));
-                let object = match failure.step {
-                    Step::MapLibrary => library.map_or("a library", String::as_str),
-                    _ => "the plugin",
-                };
-                CellError::NotMapped {
-                    object: crate::audit::escape(object),
-                    message: crate::audit::escape(&String::from_utf8_lossy(message)),
-                }
-            }
-            None => self.died(End::Lied(Lie::Message)),
+        let Some((failure, message)) = read.ok().and_then(|()| Failure::from_front(&payload)) else {
+            return self.died(End::Lied(Lie::Message));
+        };
+        let library = || usize::try_from(failure.index).ok().and_then(|index| self.state.libraries.get(index));
+        let object = match failure.step {
+            Step::MapLibrary => library().map_or("a library", String::as_str),
+            Step::MapPlugin => "the plugin",
+            _ => return self.step(failure),
+        };
+        CellError::NotMapped {
+            object: crate::audit::escape(object),
+            message: crate::audit::escape(&String::from_utf8_lossy(message)),
         }
     }
 }

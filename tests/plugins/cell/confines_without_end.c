@@ -1,6 +1,7 @@
 /* A cell that says it is confined again and again. */
 #include "zygote.h"
 static void cell(void) {
-	recv(0, message, sizeof message, 0);
-	while (send(0, "\0", 1, MSG_NOSIGNAL) == 1);
+	volatile uint32_t *lane = receive_region();
+	lane[2] = 5;
+	for (;;) lane[0]++;
 }

@@ -4,5 +4,4 @@ static void cell(void) {
 	recv(0, message, sizeof message, 0);
 	memset(message, 0xff, sizeof message);
 	send(0, message, 4096, 0);
-	recv(0, message, sizeof message, 0);
 }

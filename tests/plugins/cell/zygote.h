@@ -4,7 +4,9 @@
 #define _GNU_SOURCE
 #endif
 #include <linux/sched.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -17,14 +19,25 @@ static void cell(void);
 static void answer(int control);
 #endif
 
-static int receive(void) {
-	char space[CMSG_SPACE(sizeof(int))];
+/* Receives a message, and returns the descriptor at a place among those that came with it. */
+static int receive_one_of(int place) {
+	char space[CMSG_SPACE(253 * sizeof(int))];
 	struct iovec whole = { message, sizeof message };
 	struct msghdr order = { .msg_iov = &whole, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space };
 	if (recvmsg(0, &order, 0) <= 0) _exit(0);
 	int descriptor = -1;
-	if (CMSG_FIRSTHDR(&order)) memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&order)), sizeof descriptor);
+	if (CMSG_FIRSTHDR(&order))
+		memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&order)) + place * sizeof descriptor, sizeof descriptor);
 	return descriptor;
+}
+
+static int receive(void) { return receive_one_of(0); }
+
+/* What a cell is told; then its half of the region, where region.rs has its words: number, sleeps, status, -, length. */
+static volatile uint32_t *receive_region(void) {
+	char *half = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, receive_one_of(2), 0);
+	if (half == MAP_FAILED) _exit(1);
+	return (volatile uint32_t *)(half + 4096);
 }
 
 /* Answers with one word and a descriptor. */
