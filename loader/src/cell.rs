@@ -15,9 +15,11 @@ use lazaret_policy::{Dropped, LayerStatus, Plan, Policy};
 use serde::Serialize;
 
 pub use self::error::CellError;
+use crate::apparmor::LoadedProfile;
 use crate::audit::Object;
 use crate::call::Lie;
 use crate::cgroup::Leaf;
+use crate::confirm::Inherited;
 use crate::outcome::{Outcome, Symbols, TimeLimit, Violation, of_death};
 use crate::process::{self, Process};
 use crate::zygote::Zygote;
@@ -28,6 +30,8 @@ pub(crate) struct Load {
     pub(crate) plugin: Arc<Sealed>,
     pub(crate) object: Arc<Object>,
     pub(crate) plan: Plan,
+    /// What the plan's AppArmor profile was found to be.
+    pub(crate) profile: Option<LoadedProfile>,
     pub(crate) enforcement: Enforcement,
     pub(crate) policy: Arc<Policy>,
 }
@@ -45,7 +49,8 @@ pub struct Enforcement {
 #[derive(Debug)]
 pub struct Confined {
     control: OwnedFd,
-    inherited_filters: u64,
+    inherited: Inherited,
+    profile: Option<LoadedProfile>,
     libraries: Vec<String>,
     deadline: Instant,
 }

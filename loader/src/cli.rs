@@ -1,5 +1,6 @@
 //! The program `lazaret`: what its words mean. Everything it can do, the library can do.
 
+mod apparmor;
 mod arguments;
 mod call;
 mod demo;
@@ -55,6 +56,12 @@ enum Command {
     /// Check and explain policies.
     #[command(subcommand)]
     Policy(PolicyWords),
+    /// Print the AppArmor profile of a policy.
+    ///
+    /// It grants the cells of the policy what Landlock grants them. Where it is loaded and enforced, and the policy names the layer
+    /// `apparmor`, cells enter it.
+    #[command(after_help = apparmor::HELP)]
+    Apparmor(ApparmorWords),
 }
 
 #[derive(Debug, Args)]
@@ -104,6 +111,15 @@ struct ProveWords {
     /// Try these acts alone.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     act: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ApparmorWords {
+    /// A policy file, or `builtin:NAME`.
+    policy: String,
+    /// The directory of the bundle that `${bundle}` stands for.
+    #[arg(long, value_name = "DIRECTORY")]
+    bundle: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -165,6 +181,7 @@ fn run(out: &mut impl Write) -> io::Result<ExitStatus> {
         Command::Inspect(words) => inspect::run(&words, out),
         Command::Prove(words) => prove::run(&words, out),
         Command::Policy(words) => policy::run(&words, out),
+        Command::Apparmor(words) => apparmor::run(&words, out),
     }
 }
 

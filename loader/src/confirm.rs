@@ -8,7 +8,9 @@ use std::io;
 use lazaret_policy::Plan;
 use serde::Serialize;
 
+use crate::apparmor::{self, LoadedProfile, Subject};
 use crate::cgroup::Leaf;
+use crate::zygote::Zygote;
 
 /// Something that the kernel says differently from the plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -39,23 +41,69 @@ pub(crate) enum Phase {
     Call,
 }
 
-/// Seccomp filters that this process itself lives under, and that every child inherits.
-pub(crate) fn inherited_filters() -> io::Result<u64> {
-    let status = fs::read_to_string("/proc/self/status")?;
-    Ok(field(&status, "Seccomp_filters").and_then(|count| count.parse().ok()).unwrap_or(0))
+/// What a cell has of its host, and that is no plan's.
+#[derive(Debug)]
+pub(crate) struct Inherited {
+    /// Seccomp filters that this process itself lives under, and that every child inherits.
+    filters: u64,
+    /// The AppArmor label of the process that cells are forked from, where the plan has a profile.
+    label: Option<String>,
+}
+
+impl Inherited {
+    /// Asks, and has the cell stack its profile where there is one before it: what confines the host confines its plugins,
+    /// and a host with `no_new_privs` can do nothing else.
+    pub(crate) fn of(zygote: &Zygote, plan: &mut Plan) -> Result<Self, Unconfined> {
+        let path = "/proc/self/status";
+        let status = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        let filters = field(&status, "Seccomp_filters").and_then(|count| count.parse().ok()).unwrap_or(0);
+        let Some(apparmor) = &mut plan.apparmor else { return Ok(Self { filters, label: None }) };
+        let label = zygote.label().map_err(|error| unreadable(LABEL, &error))?;
+        apparmor.stacked = !apparmor::is_unconfined(label);
+        Ok(Self { filters, label: Some(label.to_owned()) })
+    }
+}
+
+/// Where a process's label is (proc_pid_attr(5)).
+const LABEL: &str = "attr/apparmor/current";
+
+/// The label of a process or thread is what the profile of the plan makes of the one before.
+fn label(of: Subject, plan: &Plan, inherited: &Inherited) -> Result<(), Unconfined> {
+    let (Some(apparmor), Some(before)) = (&plan.apparmor, &inherited.label) else { return Ok(()) };
+    let label = match apparmor::label(of) {
+        Ok(label) => label,
+        Err(error) if matches!(of, Subject::Thread(..)) && is_gone(&error) => return Ok(()),
+        Err(error) => return Err(unreadable(LABEL, &error)),
+    };
+    let entered = apparmor::entered(&label, &apparmor.profile, before);
+    entered.map_err(|wanted| Unconfined { field: LABEL.to_owned(), wanted, found: label })
+}
+
+/// The profile that the kernel has is still the one that the policy means.
+pub(crate) fn profile_stands(profile: Option<&LoadedProfile>) -> Result<(), Unconfined> {
+    if profile.is_none_or(LoadedProfile::stands) {
+        return Ok(());
+    }
+    let (wanted, found) = ("as the policy says".to_owned(), "replaced meanwhile".to_owned());
+    Err(Unconfined { field: "AppArmor profile".to_owned(), wanted, found })
 }
 
 /// Compares the process with the plan.
-pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: u64) -> Result<(), Unconfined> {
+pub(crate) fn confirm(pid: u32, plan: &Plan, phase: Phase, inherited: &Inherited) -> Result<(), Unconfined> {
     let path = format!("/proc/{pid}/status");
     let status = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
-    let wanted = demanded(plan, phase, inherited);
+    let wanted = demanded(plan, phase, inherited.filters);
     compare(&status, &wanted)?;
+    label(Subject::Process(pid), plan, inherited)?;
     if phase == Phase::Call {
         // A plugin's initialisers may have started threads; each has its own filters and credentials.
         let path = format!("/proc/{pid}/task");
         for task in fs::read_dir(&path).map_err(|error| unreadable(&path, &error))? {
-            let path = task.map_err(|error| unreadable(&path, &error))?.path().join("status");
+            let task = task.map_err(|error| unreadable(&path, &error))?;
+            if let Some(thread) = task.file_name().to_str().and_then(|name| name.parse().ok()) {
+                label(Subject::Thread(pid, thread), plan, inherited)?;
+            }
+            let path = task.path().join("status");
             match fs::read_to_string(&path) {
                 Ok(status) => compare(&status, &wanted)?,
                 Err(error) if is_gone(&error) => {}

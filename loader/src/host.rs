@@ -8,8 +8,10 @@ use std::sync::{Arc, OnceLock};
 use lazaret_cell::wire::Network;
 use lazaret_policy::{KernelSupport, Layout, Policy};
 
+use crate::apparmor::Profiles;
 use crate::cell::{Cell, CellError, Ready};
 use crate::cgroup::Delegated;
+use crate::closure::Audited;
 use crate::error::Error;
 use crate::kernel;
 use crate::libraries::Libraries;
@@ -34,6 +36,7 @@ pub struct Host {
     kernel: OnceLock<KernelSupport>,
     groups: OnceLock<Option<Delegated>>,
     zygotes: Zygotes,
+    profiles: Profiles,
     policies: Policies,
     trust: Option<TrustDocument>,
     /// Whether cells watch what Landlock refuses.
@@ -84,8 +87,17 @@ impl Host {
         let libraries = Libraries::of_cells(&program)?;
         let policies = Policies::of_this_machine()?;
         let (kernel, groups) = (OnceLock::new(), OnceLock::new());
-        let zygotes = Zygotes::default();
-        Ok(Self { cell_program: program, libraries, kernel, groups, zygotes, policies, trust: None, watching: false })
+        Ok(Self {
+            cell_program: program,
+            libraries,
+            kernel,
+            groups,
+            zygotes: Zygotes::default(),
+            profiles: Profiles::default(),
+            policies,
+            trust: None,
+            watching: false,
+        })
     }
 
     /// Uses a trust document, which says what keys the publishers of a policy have.
@@ -157,8 +169,13 @@ impl Host {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
         let policy = verified.narrow(policy).map_err(Error::Policy)?;
         let audited = verified.audit(&policy, &self.libraries).map_err(Error::Audit)?;
-        let planned = audited.plan(policy, self.kernel()?).map_err(Error::Plan)?;
+        let planned = self.plan(audited, policy)?;
         Ok(if self.watching { planned.watch(self.kernel()?)? } else { planned })
+    }
+
+    /// What the policy means on this machine.
+    pub(crate) fn plan(&self, audited: Audited, policy: Arc<Policy>) -> Result<Planned, Error> {
+        audited.plan(policy, self.kernel()?, &self.profiles).map_err(Error::Plan)
     }
 
     /// Takes a copy of a runner: a program that maps plugins of its kind in their cells.

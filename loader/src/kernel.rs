@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lazaret_policy::{Arch, Identity, KernelSupport, Namespaces};
+use lazaret_policy::{Arch, Identity, KernelSupport, Namespaces, ProfileState};
 
 use crate::cgroup::Delegated;
 use crate::confirm;
@@ -20,6 +20,8 @@ pub(crate) fn probe(namespaces: Namespaces, groups: Option<&Delegated>) -> Kerne
         namespaces,
         root: is_root(),
         cgroup: groups.is_some(),
+        // Of no policy yet.
+        profile: ProfileState::Missing,
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }
 }

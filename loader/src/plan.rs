@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use lazaret_cell::wire::Network;
-use lazaret_policy::{KernelSupport, Layout, Missing, Plan, Policy, Variables};
+use lazaret_policy::{KernelSupport, Layer, Layout, Missing, Plan, Policy, Variables};
 
+use crate::apparmor::{self, Profiles};
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
@@ -31,9 +32,20 @@ impl Audited {
     ///
     /// # Errors
     /// [`Missing`] names every layer that the policy requires and the kernel lacks.
-    pub fn plan(self, policy: Arc<Policy>, kernel: &KernelSupport) -> Result<Planned, Missing> {
+    pub(crate) fn plan(
+        self,
+        policy: Arc<Policy>,
+        kernel: &KernelSupport,
+        profiles: &Profiles,
+    ) -> Result<Planned, Missing> {
         let variables = Variables { bundle: self.bundle, state: None };
-        let planned = policy.plan(kernel, &variables)?;
+        // Only who asks for it pays for the look.
+        let (state, profile) = if policy.asks_for(Layer::Apparmor) {
+            profiles.look(&apparmor::profile(&policy, &variables))
+        } else {
+            (kernel.profile, None)
+        };
+        let planned = policy.plan(&KernelSupport { profile: state, ..*kernel }, &variables)?;
         for layer in &planned.enforcement {
             tracing::info!(?layer, "layer");
         }
@@ -41,6 +53,7 @@ impl Audited {
             plugin: Arc::new(self.plugin),
             object: Arc::new(self.object),
             plan: planned.plan,
+            profile,
             enforcement: Enforcement { layers: planned.enforcement, dropped: planned.dropped },
             policy,
         };

@@ -7,7 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use lazaret_cell::wire::{self, Network, Order, Word};
@@ -15,6 +15,7 @@ use lazaret_policy::Namespaces;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::PidfdFlags;
 
+use crate::apparmor::{self, Subject};
 use crate::cell::CellError;
 use crate::libraries::Library;
 use crate::open;
@@ -29,6 +30,7 @@ pub(crate) struct Zygote {
     /// One order at a time. Dropping it ends the process.
     line: Mutex<Line>,
     namespaces: Namespaces,
+    label: OnceLock<String>,
     /// Process id of the host that started it: a host that forked must not give orders to its parent's.
     host: u32,
     spent: AtomicBool,
@@ -61,11 +63,25 @@ impl Zygote {
         let own = own.map_err(|errno| CellError::Channel(errno.into()))?;
         let mut line = Line { process, socket, libraries: BTreeMap::new() };
         match line.ask(Order::Begin(network), own.as_fd())? {
-            (Word::Ready { namespaces }, None) => {
-                Ok(Self { line: Mutex::new(line), namespaces, host: std::process::id(), spent: AtomicBool::new(false) })
-            }
+            (Word::Ready { namespaces }, None) => Ok(Self {
+                line: Mutex::new(line),
+                namespaces,
+                label: OnceLock::new(),
+                host: std::process::id(),
+                spent: AtomicBool::new(false),
+            }),
             (word, _) => Err(unexpected(word)),
         }
+    }
+
+    /// Its AppArmor label, which cells inherit: what the host's profiles say of executing it, or the host's own.
+    pub(crate) fn label(&self) -> io::Result<&str> {
+        if let Some(label) = self.label.get() {
+            return Ok(label);
+        }
+        let pid = self.line.lock().unwrap_or_else(PoisonError::into_inner).process.pid();
+        let label = apparmor::label(Subject::Process(pid))?;
+        Ok(self.label.get_or_init(|| label))
     }
 
     /// What its cells can have.

@@ -1,6 +1,7 @@
 //! Everything that reads text: what a policy says, what it means, and its plan. The cell is built without it.
 
 mod advice;
+mod apparmor;
 mod arch;
 mod calls;
 mod compile;
@@ -19,18 +20,20 @@ mod reader;
 mod rules;
 mod schema;
 mod seccomp;
+mod sockets;
 mod symbols;
 mod text;
 mod units;
 mod words;
 
 pub use advice::{Advice, Allowance};
+pub use apparmor::{PROFILE_PREFIX, Profile};
 pub use arch::{syscall_name, syscall_number};
 pub use compile::{Demand, Dropped, LayerStatus, Missing, MissingLayer, Planned, RulesTooLarge, State, Variables};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Palette, Severity};
 pub use document::{Document, Layer, Layout, Limit, OnDeny};
 pub use explain::{Explanation, Line};
-pub use kernel::{Arch, KernelSupport};
+pub use kernel::{Arch, KernelSupport, ProfileState};
 pub use narrow::Removed;
 pub use policy::{MAX_CHAIN, Policy, Request};
 pub use profiles::{builtin, builtin_names};

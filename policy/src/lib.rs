@@ -5,7 +5,7 @@
 //!
 //! ```
 //! # #[cfg(feature = "front")] {
-//! use lazaret_policy::{Arch, KernelSupport, Namespaces, Policy, Request, Source, Variables};
+//! use lazaret_policy::{Arch, KernelSupport, Namespaces, Policy, ProfileState, Request, Source, Variables};
 //!
 //! let text = r#"
 //! lazaret = 1
@@ -26,6 +26,7 @@
 //!     root: false,
 //!     namespaces: Namespaces::NONE,
 //!     cgroup: false,
+//!     profile: ProfileState::Off,
 //!     processors: 4,
 //! };
 //! let planned = policy.plan(&kernel, &Variables::default())?;
@@ -38,9 +39,9 @@
 
 mod plan;
 pub use plan::{
-    Cgroup, Channel, Filter, GATE, GATE_RETURN, Identity, Instruction, Landlock, Limits, Namespaces, NotAPlan,
-    PathRule, Plan, PortRule, RELRO_ADDRESS, RELRO_LENGTH, RUNNER_REPLIES, Seccomp, TRAP_REPORT, TRAP_VIOLATION,
-    TRAP_WATCH, WATCH_ADDRESS,
+    Apparmor, Cgroup, Channel, Filter, GATE, GATE_RETURN, Identity, Instruction, Landlock, Limits, Namespaces,
+    NotAPlan, PathRule, Plan, PortRule, RELRO_ADDRESS, RELRO_LENGTH, RUNNER_REPLIES, Seccomp, TRAP_REPORT,
+    TRAP_VIOLATION, TRAP_WATCH, WATCH_ADDRESS,
 };
 
 #[cfg(feature = "front")]

@@ -23,6 +23,9 @@ pub struct Plan {
     pub mdwe: bool,
     /// Landlock domain; `None` only where the policy lists the layer as optional and the kernel lacks it.
     pub landlock: Option<Landlock>,
+    /// The AppArmor profile of the cell; `None` where the policy does not ask for the layer, or lists it as optional and the
+    /// machine does not enforce the profile.
+    pub apparmor: Option<Apparmor>,
     /// seccomp filters of the two phases.
     pub seccomp: Seccomp,
     /// Whether the call-phase filter lets the calls that Landlock may refuse through the gate alone ([`GATE`]), so that the
@@ -131,6 +134,15 @@ pub struct PortRule {
     pub port: u16,
     /// `LANDLOCK_ACCESS_NET_*` bits.
     pub access: u64,
+}
+
+/// The profile that a cell enters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Apparmor {
+    /// Name of the profile.
+    pub profile: String,
+    /// Whether it comes on top of a profile that the cell inherits. The host says so, since it knows its own.
+    pub stacked: bool,
 }
 
 /// A filter for each phase; they stack, so the call phase only narrows the load phase. `None` only where the policy lists

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use lazaret_policy::{
-    Arch, Filter, KernelSupport, Namespaces, Policy, Request, Seccomp, State, Variables, builtin, builtin_names,
-    syscall_name,
+    Arch, Filter, KernelSupport, Namespaces, Policy, ProfileState, Request, Seccomp, State, Variables, builtin,
+    builtin_names, syscall_name,
 };
 
 /// What the tests vary.
@@ -19,6 +19,7 @@ const KERNEL: KernelSupport = KernelSupport {
     root: false,
     namespaces: Namespaces::NONE,
     cgroup: false,
+    profile: ProfileState::Off,
     processors: 4,
 };
 

@@ -2,7 +2,7 @@
 
 use lazaret_policy::{
     Arch, Cgroup, Demand, KernelSupport, Layer, LayerStatus, Limit, MissingLayer, Namespaces, Plan, Planned, Policy,
-    Request, Source, State, Variables,
+    ProfileState, Request, Source, State, Variables,
 };
 
 const EVERY: Namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
@@ -23,6 +23,7 @@ fn kernel() -> KernelSupport {
         root: false,
         namespaces: Namespaces::NONE,
         cgroup: false,
+        profile: ProfileState::Off,
         processors: 4,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use lazaret_policy::{
     Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Layout, Limit, Namespaces, OnDeny, Policy,
-    Request, Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
+    ProfileState, Request, Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
 };
 use serde_json::json;
 
@@ -24,6 +24,7 @@ fn kernel(landlock_abi: u32) -> KernelSupport {
         root: false,
         namespaces: Namespaces::NONE,
         cgroup: false,
+        profile: ProfileState::Off,
         processors: 2,
     }
 }
@@ -384,6 +385,7 @@ fn what_is_required_and_absent_is_missing_and_what_is_optional_is_reported() {
         root: false,
         namespaces: Namespaces::NONE,
         cgroup: false,
+        profile: ProfileState::Off,
         processors: 1,
     };
     let strict = alone("[layers]\nrequire = [\"landlock>=4\", \"seccomp\", \"mdwe\", \"apparmor\"]\n");

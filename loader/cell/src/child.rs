@@ -96,6 +96,8 @@ fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure
             Work::Execute(at(Step::Runner, prepared)?)
         }
     };
+    // Before the file tree goes, which has the file.
+    let label = plan.apparmor.as_ref().map(|_| at(Step::Profile, confine::own_label())).transpose()?;
     let rules = plan.landlock.as_ref().map_or(&[][..], |landlock| &landlock.paths);
     let paths = each(Step::Paths, rules, confine::open_path)?;
     if plan.namespaces.mount {
@@ -117,6 +119,9 @@ fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure
     at(Step::ParentDeath, confine::parent_death(&host))?;
     drop(host);
     at(Step::Dumpable, confine::not_dumpable())?;
+    if let (Some(apparmor), Some(label)) = (&plan.apparmor, label) {
+        at(Step::Profile, confine::profile(apparmor, label))?;
+    }
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     if plan.mdwe {
         at(Step::Mdwe, confine::mdwe())?;

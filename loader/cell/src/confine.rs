@@ -8,7 +8,7 @@ use landlock::{
     ABI, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort, PathBeneath, Ruleset, RulesetAttr as _,
     RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
-use lazaret_policy::{Filter, Identity, Instruction, Landlock, Limits, PathRule};
+use lazaret_policy::{Apparmor, Filter, Identity, Instruction, Landlock, Limits, PathRule};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::process::{Gid, Resource, Rlimit, Uid};
@@ -128,6 +128,22 @@ pub(crate) fn parent_death(host: &OwnedFd) -> Result<()> {
 /// No core dump, no tracing by the same user.
 pub(crate) fn not_dumpable() -> Result<()> {
     Ok(rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)?)
+}
+
+/// Opens the label of this thread for writing (proc_pid_attr(5)).
+pub(crate) fn own_label() -> Result<OwnedFd> {
+    let file = c"/proc/thread-self/attr/apparmor/current";
+    Ok(rustix::fs::open(file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?)
+}
+
+/// Enters an AppArmor profile, at once and for good: it lets nobody into another. After the capabilities are gone, which the
+/// profile then need not grant, and before `no_new_privs`, with which a confined process enters no other profile. The
+/// host reads the label from outside; what this process could read of it, the profile refuses by now.
+pub(crate) fn profile(apparmor: &Apparmor, label: OwnedFd) -> Result<()> {
+    let verb = if apparmor.stacked { "stack" } else { "changeprofile" };
+    let order = format!("{verb} {}", apparmor.profile);
+    // The kernel takes an order in one piece or not at all.
+    if rustix::io::write(&label, order.as_bytes())? == order.len() { Ok(()) } else { Err(UNPROVEN) }
 }
 
 /// `no_new_privs`, which Landlock and seccomp need of an ordinary user.

@@ -55,7 +55,8 @@ fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 /// Whether the kernel has such namespaces and permits any (`/proc/sys/user/max_*_namespaces`).
 fn exists(name: &str) -> bool {
     let limit = fs::read_to_string(format!("/proc/sys/user/max_{name}_namespaces"));
-    Path::new("/proc/self/ns").join(name).exists() && limit.is_ok_and(|limit| limit.trim() != "0")
+    // The link alone: what it leads to has no place in any file tree, and AppArmor lets nobody confined look at that.
+    Path::new("/proc/self/ns").join(name).is_symlink() && limit.is_ok_and(|limit| limit.trim() != "0")
 }
 
 /// Where the tree is put together. Any directory will do; it is covered only in this mount namespace, and left.

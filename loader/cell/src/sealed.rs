@@ -86,7 +86,7 @@ pub(crate) fn seal(file: &File) -> io::Result<()> {
 
 /// A memory file that can be sealed, mapped and not executed as a program: a cell that holds it cannot start it. Mapping its
 /// code is another matter, which no mode of a file decides.
-pub(crate) fn memory_file(name: &str) -> io::Result<OwnedFd> {
+pub fn memory_file(name: &str) -> io::Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match memfd_create(name, flags | MemfdFlags::NOEXEC_SEAL) {
         // Before Linux 6.3. The cell could give itself the right again where a policy lets it change modes.

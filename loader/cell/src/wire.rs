@@ -219,6 +219,8 @@ pub enum Step {
     Speculation,
     /// Refuse core dumps and ptrace by others of the same user.
     Dumpable,
+    /// Enter the AppArmor profile.
+    Profile,
     /// Set no_new_privs.
     NoNewPrivs,
     /// Refuse memory that is writable and later executable.
@@ -261,6 +263,7 @@ impl std::fmt::Display for Step {
             Self::ParentDeath => "tie its life to the host's",
             Self::Speculation => "refuse speculation",
             Self::Dumpable => "refuse core dumps and tracing",
+            Self::Profile => "enter its AppArmor profile",
             Self::NoNewPrivs => "set no_new_privs",
             Self::Mdwe => "deny write-then-execute memory",
             Self::Landlock => "enter the Landlock domain",

@@ -15,7 +15,7 @@ use rustix::net::RecvFlags;
 use super::{Cell, CellError, Confined, End, Load, Ready, SPIN_LIMIT};
 use crate::call::Lie;
 use crate::cgroup::Delegated;
-use crate::confirm::{self, Phase};
+use crate::confirm::{self, Inherited, Phase};
 use crate::kernel;
 use crate::outcome::TimeLimit;
 use crate::plan::NamedLibraries;
@@ -35,7 +35,7 @@ impl Cell<Confined> {
         let deadline = Instant::now() + load.policy.load_time();
         let first = random().map_err(CellError::Channel)?;
         let (region, descriptors) = HostRegion::create(&load.plan.channel, first).map_err(CellError::Channel)?;
-        let inherited_filters = confirm::inherited_filters().map_err(CellError::Channel)?;
+        let inherited = Inherited::of(zygote, &mut load.plan).map_err(CellError::Unconfined)?;
         identify(&mut load).map_err(CellError::Channel)?;
         let start = Start {
             plan: load.plan.clone(),
@@ -69,7 +69,8 @@ impl Cell<Confined> {
             enforcement: load.enforcement,
             state: Confined {
                 control,
-                inherited_filters,
+                inherited,
+                profile: load.profile,
                 libraries: libraries.into_iter().map(|(name, _)| name).collect(),
                 deadline,
             },
@@ -131,9 +132,15 @@ impl Cell<Confined> {
     pub(crate) fn confirm(mut self) -> Result<Cell<Ready>, CellError> {
         let pid = self.pid();
         let look = |phase, cell: &Self| {
-            confirm::confirm(pid, &cell.plan, phase, cell.state.inherited_filters)?;
+            confirm::confirm(pid, &cell.plan, phase, &cell.state.inherited)?;
+            confirm::profile_stands(cell.state.profile.as_ref())?;
             cell.group.as_ref().map_or(Ok(()), |group| confirm::in_group(pid, group))
         };
+        if !self.process.in_reach() {
+            // It ends by itself when it is asked for anything but to map.
+            self.region.publish(self.sequence.wrapping_add(1), Operation::Bind, 0, 0);
+            return Err(CellError::OutOfReach);
+        }
         look(Phase::Load, &self).map_err(CellError::Unconfined)?;
         self.sequence = self.sequence.wrapping_add(1);
         self.region.publish(self.sequence, Operation::Map, 0, 0);

@@ -50,6 +50,9 @@ pub enum CellError {
     /// The kernel's view of the cell does not match the plan.
     #[error("the cell is not confined as planned")]
     Unconfined(#[source] Unconfined),
+    /// The host may not send signals to the cell, so nothing would end it.
+    #[error("this process may not end the cell")]
+    OutOfReach,
     /// The dynamic loader refused the file.
     #[error("the dynamic loader refused `{object}`: {message}")]
     NotMapped {
@@ -82,6 +85,7 @@ impl CellError {
             Self::Step { .. } => "E-CELL-STEP",
             Self::Group(_) => "E-CELL-GROUP",
             Self::Unconfined(_) => "E-CELL-UNCONFINED",
+            Self::OutOfReach => "E-CELL-REACH",
             Self::NotMapped { .. } => "E-CELL-NOT-MAPPED",
             Self::Died(_) => "E-CELL-DIED",
         }
@@ -118,6 +122,10 @@ impl CellError {
             }
             Self::Unconfined(Unconfined { wanted, .. }) if wanted == "readable" => Some(
                 "the host must see its cells in /proc: mount it without `hidepid`, or with `gid=` of the host's group"
+                    .into(),
+            ),
+            Self::OutOfReach => Some(
+                "the AppArmor profile of the host must let it send signals to its cells: `include <abstractions/lazaret-host>`"
                     .into(),
             ),
             Self::Rules(_) => Some("state fewer rules on arguments, or whole groups of calls".into()),

@@ -86,7 +86,7 @@ impl<'a> Bench<'a> {
     fn plan(&self, act: &Act) -> Result<Planned, Error> {
         let built_in = |source| refused(Path::new("lazaret"), source);
         let audited = Audited::built_in(&aimed(act.object(), &self.digits)).map_err(built_in)?;
-        audited.plan(Arc::clone(&self.policy), self.host.kernel()?).map_err(Error::Plan)
+        self.host.plan(audited, Arc::clone(&self.policy))
     }
 
     fn planned(&mut self, act: &'static Act) -> Result<&Planned, Error> {

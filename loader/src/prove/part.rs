@@ -14,6 +14,8 @@ pub enum Part {
     Seccomp,
     /// Files and ports.
     Landlock,
+    /// Files, sockets, signals, tracing, executing and attributes of files, by profile.
+    Apparmor,
     /// Processes, network and System V objects of its own.
     Namespaces,
     /// A file tree of its own, and the process ids that it needs for `/proc`. Alone it is without the granted paths, which a
@@ -29,10 +31,11 @@ pub enum Part {
 
 impl Part {
     /// Every part, in the order of the table.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Process,
         Self::Seccomp,
         Self::Landlock,
+        Self::Apparmor,
         Self::Namespaces,
         Self::Mount,
         Self::Limits,
@@ -47,6 +50,7 @@ impl Part {
             Self::Process => "process",
             Self::Seccomp => "seccomp",
             Self::Landlock => "landlock",
+            Self::Apparmor => "apparmor",
             Self::Namespaces => "namespaces",
             Self::Mount => "mount",
             Self::Limits => "limits",
@@ -62,6 +66,7 @@ impl Part {
             Self::Process | Self::Limits => true,
             Self::Seccomp => plan.seccomp.call.is_some(),
             Self::Landlock => plan.landlock.is_some(),
+            Self::Apparmor => plan.apparmor.is_some(),
             Self::Namespaces => own.pid || own.net || own.ipc || own.uts,
             Self::Mount => own.mount,
             Self::Mdwe => plan.mdwe,
@@ -72,7 +77,7 @@ impl Part {
     /// The plan with this part alone. Every part is named, so that a new one cannot stay in force by being forgotten.
     pub(super) fn alone(self, plan: &Plan) -> Plan {
         let only = |part| self == part;
-        let Plan { limits, cgroup, identity, namespaces, mdwe, landlock, seccomp, watch: _, channel } = plan;
+        let Plan { limits, cgroup, identity, namespaces, mdwe, landlock, apparmor, seccomp, watch: _, channel } = plan;
         let none = Namespaces::NONE;
         Plan {
             limits: if only(Self::Limits) { *limits } else { UNLIMITED },
@@ -90,6 +95,7 @@ impl Part {
             },
             mdwe: *mdwe && only(Self::Mdwe),
             landlock: landlock.clone().filter(|_| only(Self::Landlock)),
+            apparmor: apparmor.clone().filter(|_| only(Self::Apparmor)),
             seccomp: if only(Self::Seccomp) { seccomp.clone() } else { Seccomp { load: None, call: None } },
             // A report tells what is stopped; nothing is stopped by it.
             watch: false,

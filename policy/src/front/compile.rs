@@ -1,6 +1,7 @@
 //! The last step, and the only one that knows a kernel: from [`Policy`] to [`Plan`], with a report of what is enforced,
 //! or a list of what this machine lacks.
 
+mod apparmor;
 mod cgroup;
 mod layers;
 mod namespaces;
@@ -68,7 +69,7 @@ impl Policy {
     /// # Errors
     /// [`Missing`] when the kernel, or this release, cannot enforce what the policy requires.
     pub fn plan(&self, kernel: &KernelSupport, variables: &Variables) -> Result<Planned, Missing> {
-        let missing = self.missing(kernel);
+        let missing = self.missing(kernel, variables);
         if !missing.is_empty() {
             return Err(Missing { layers: missing });
         }
@@ -82,6 +83,7 @@ impl Policy {
             namespaces: self.plan_namespaces(kernel),
             mdwe: kernel.mdwe,
             landlock: self.plan_landlock(kernel, variables, &mut dropped),
+            apparmor: self.plan_apparmor(kernel, variables),
             seccomp,
             watch: false,
             channel: Channel {
@@ -89,7 +91,7 @@ impl Policy {
                 spin_ns: if kernel.processors > 1 { SPIN_NS } else { 0 },
             },
         };
-        let enforcement = Layer::ALL.into_iter().filter_map(|layer| self.status(layer, kernel)).collect();
+        let enforcement = Layer::ALL.into_iter().filter_map(|layer| self.status(layer, kernel, variables)).collect();
         Ok(Planned { plan, enforcement, dropped })
     }
 
@@ -179,11 +181,11 @@ impl Policy {
         Some(Landlock { abi, handled_fs: handled.fs, handled_net: handled.net, scoped: handled.scoped, paths, ports })
     }
 
-    fn missing(&self, kernel: &KernelSupport) -> Vec<MissingLayer> {
+    fn missing(&self, kernel: &KernelSupport, variables: &Variables) -> Vec<MissingLayer> {
         let mut missing = Vec::new();
         for (layer, abi, origin) in self.required_layers() {
             let required = if abi > 0 { format!("{}>={abi}", layer.name()) } else { layer.name().to_owned() };
-            if let Err((found, help)) = self.available(layer, abi, kernel) {
+            if let Err((found, help)) = self.available(layer, abi, kernel, variables) {
                 missing.push(MissingLayer { layer, required, origin, found, help });
             }
         }
@@ -213,7 +215,7 @@ impl Policy {
 
 /// The path in bytes, and how many of them may lead through links: all that a policy wrote out, and of a variable only its
 /// value.
-fn expand(path: &GrantedPath, variables: &Variables) -> Result<(Vec<u8>, u32), String> {
+pub(crate) fn expand(path: &GrantedPath, variables: &Variables) -> Result<(Vec<u8>, u32), String> {
     let length = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
     let (name, root) = match path.root {
         Root::Absolute if path.rest.is_empty() => return Ok((b"/".to_vec(), 1)),
@@ -223,7 +225,7 @@ fn expand(path: &GrantedPath, variables: &Variables) -> Result<(Vec<u8>, u32), S
         Root::Bundle => ("${bundle}", &variables.bundle),
         Root::State => ("${state}", &variables.state),
     };
-    let Some(root) = root else { return Err(format!("`{name}` has no value in this load")) };
+    let Some(root) = root else { return Err(format!("`{name}` has no value here")) };
     let bytes = root.as_os_str().as_bytes();
     if !root.is_absolute() || bytes.contains(&0) {
         return Err(format!("the value of `{name}` is not an absolute path"));

@@ -44,6 +44,28 @@ pub struct KernelSupport {
     pub namespaces: Namespaces,
     /// A cgroup v2 that is delegated to the host, with the controllers memory, pids and cpu.
     pub cgroup: bool,
+    /// What stands in the way of the AppArmor profile of the policy that is planned.
+    pub profile: ProfileState,
     /// Processors the host may use; with one, spinning only delays the peer.
     pub processors: u32,
+}
+
+/// How the AppArmor profile of a policy stands on a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ProfileState {
+    /// Loaded as the policy says, and enforced.
+    Enforced,
+    /// AppArmor is not in the kernel, or not switched on.
+    Off,
+    /// Whether it is on cannot be seen: securityfs or procfs is not mounted.
+    Unseen,
+    /// No profile of that name is loaded.
+    Missing,
+    /// Loaded, and not enforced: it complains, or is unconfined.
+    Lenient,
+    /// A profile of that name with other rules is loaded.
+    Different,
+    /// Loaded and enforced, but nothing is there to say what its rules are: `apparmor_parser(8)` cannot be run.
+    Uncompared,
 }

@@ -2,6 +2,7 @@
 //! narrowing what is below it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
@@ -40,6 +41,8 @@ pub struct Policy {
     name: String,
     description: Option<String>,
     sources: Vec<String>,
+    /// Which of them a person named; it extends the others.
+    main: String,
     /// Calls that the outermost policy grants: what no other text can add to.
     pub(crate) outermost: BTreeSet<String>,
     pub(crate) effective: Effective,
@@ -49,6 +52,8 @@ pub struct Policy {
     trust: TrustRules,
     elf: ElfRules,
     warnings: Diagnostics,
+    /// What it was before a plugin's requests narrowed it.
+    unasked: Option<Arc<Policy>>,
 }
 
 impl Policy {
@@ -89,6 +94,7 @@ impl Policy {
             name: leaf.name().unwrap_or_default().to_owned(),
             description: leaf.description().map(str::to_owned),
             sources: sources.collect(),
+            main: request.policy.name.clone(),
             outermost,
             trust: trust_rules(effective.trust.as_ref()),
             elf: elf_rules(&effective),
@@ -96,6 +102,7 @@ impl Policy {
             filters,
             removed: log.removed,
             warnings: log.warnings,
+            unasked: None,
         };
         policy.warn_about_useless_grants();
         Ok(policy)
@@ -122,8 +129,19 @@ impl Policy {
             removed: log.removed,
             warnings: log.warnings,
             sources,
+            unasked: Some(Arc::new(self.clone())),
             ..self.clone()
         })
+    }
+
+    /// As people wrote it: without what a plugin's requests took away.
+    pub(crate) fn unasked(&self) -> &Self {
+        self.unasked.as_deref().unwrap_or(self)
+    }
+
+    /// The text that a person named: it extends the others.
+    pub(crate) fn main_source(&self) -> &str {
+        &self.main
     }
 
     /// The name the policy gives itself.

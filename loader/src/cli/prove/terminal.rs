@@ -94,6 +94,7 @@ fn short(part: Part) -> &'static str {
         Part::Process => "own",
         Part::Seccomp => "sec",
         Part::Landlock => "lan",
+        Part::Apparmor => "aa",
         Part::Namespaces => "ns",
         Part::Mount => "mnt",
         Part::Limits => "lim",

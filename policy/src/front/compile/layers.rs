@@ -1,5 +1,6 @@
 //! Layer by layer: whether a kernel has it, how it is enforced, and what to do where it is not.
 
+use super::Variables;
 use super::cgroup::cgroup_missing;
 use super::namespaces::mount_missing;
 use super::report::{Demand, LayerStatus, State};
@@ -12,19 +13,20 @@ use crate::front::{landlock, seccomp};
 
 impl Policy {
     /// `None` for a layer that nobody asks for and that is not enforced.
-    pub(super) fn status(&self, layer: Layer, kernel: &KernelSupport) -> Option<LayerStatus> {
+    pub(super) fn status(&self, layer: Layer, kernel: &KernelSupport, variables: &Variables) -> Option<LayerStatus> {
         let required = self.effective.required.get(&layer).map(|(abi, place)| (*abi, place.origin()));
         let optional = self.effective.optional.get(&layer).map(|place| (0, place.origin()));
         let demand = if required.is_some() { Demand::Required } else { Demand::Optional };
         let asked = required.or(optional);
         let abi = asked.as_ref().map_or(0, |(abi, _)| *abi);
-        let state = match (layer, available(layer, 0, kernel)) {
+        let state = match (layer, self.available(layer, 0, kernel, variables)) {
             (Layer::Namespaces, _) => self.namespaces_state(kernel),
             // What a file tree costs, only who asks for it pays.
-            (Layer::Mount, Ok(())) if asked.is_none() => return None,
-            (_, Ok(())) => {
-                State::Enforced { detail: self.detail(layer, abi, kernel), lacking: self.lacking(layer, kernel) }
-            }
+            (Layer::Mount | Layer::Apparmor, Ok(())) if asked.is_none() => return None,
+            (_, Ok(())) => State::Enforced {
+                detail: self.detail(layer, abi, kernel, variables),
+                lacking: self.lacking(layer, kernel),
+            },
             (_, Err((why, _))) => State::Absent { why },
         };
         if asked.is_none() && matches!(state, State::Absent { .. }) {
@@ -38,19 +40,27 @@ impl Policy {
     }
 
     /// Whether a policy names the layer, as required or as optional.
-    pub(super) fn asks_for(&self, layer: Layer) -> bool {
+    #[must_use]
+    pub fn asks_for(&self, layer: Layer) -> bool {
         self.effective.required.contains_key(&layer) || self.effective.optional.contains_key(&layer)
     }
 
     /// Whether all that the policy means by a layer is there.
-    pub(super) fn available(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> Result<(), (String, String)> {
+    pub(super) fn available(
+        &self,
+        layer: Layer,
+        abi: u32,
+        kernel: &KernelSupport,
+        variables: &Variables,
+    ) -> Result<(), (String, String)> {
         match layer {
             Layer::Namespaces => self.namespaces_missing(kernel).map_or(Ok(()), Err),
+            Layer::Apparmor => self.profile_missing(kernel, variables).map_or(Ok(()), Err),
             other => available(other, abi, kernel),
         }
     }
 
-    fn detail(&self, layer: Layer, abi: u32, kernel: &KernelSupport) -> String {
+    fn detail(&self, layer: Layer, abi: u32, kernel: &KernelSupport, variables: &Variables) -> String {
         match layer {
             Layer::Landlock => {
                 let level = kernel.landlock_abi.min(landlock::NEWEST);
@@ -67,7 +77,8 @@ impl Policy {
             Layer::Mdwe => "memory that was writable never becomes executable".to_owned(),
             Layer::Mount => "a file tree of its own: the granted paths and nothing else".to_owned(),
             Layer::Cgroup => self.cgroup_detail(),
-            Layer::Apparmor | Layer::Namespaces => String::new(),
+            Layer::Apparmor => format!("profile {}, enforced", self.profile_name(variables)),
+            Layer::Namespaces => String::new(),
         }
     }
 
@@ -111,13 +122,13 @@ pub(super) fn available(layer: Layer, abi: u32, kernel: &KernelSupport) -> Resul
         Layer::Mdwe if !kernel.mdwe => lacks("the kernel has no PR_SET_MDWE", "use Linux 6.3 or newer"),
         Layer::Mount => mount_missing(kernel).map_or(Ok(()), Err),
         Layer::Cgroup => cgroup_missing(kernel).map_or(Ok(()), Err),
-        Layer::Apparmor => lacks(
-            "this release does not enforce that layer",
-            "take the layer out of `layers.require`, or list it as optional",
-        ),
-        Layer::Landlock | Layer::Seccomp | Layer::Capabilities | Layer::Limits | Layer::Mdwe | Layer::Namespaces => {
-            Ok(())
-        }
+        Layer::Landlock
+        | Layer::Seccomp
+        | Layer::Capabilities
+        | Layer::Limits
+        | Layer::Mdwe
+        | Layer::Namespaces
+        | Layer::Apparmor => Ok(()),
     }
 }
 

@@ -5,7 +5,6 @@ use super::report::MissingLayer;
 use crate::front::document::Layer;
 use crate::front::kernel::KernelSupport;
 use crate::front::policy::Policy;
-use crate::front::seccomp;
 
 impl Policy {
     /// Other acts that a filter cannot tell from permitted ones, and Landlock refuses only from some ABI on.
@@ -36,26 +35,16 @@ impl Policy {
             ("UDP", 2, &[2, 3], 10),
             ("UDP", 10, &[2, 3], 10),
         ];
-        // SOCK_NONBLOCK and SOCK_CLOEXEC may be part of a type.
-        const FLAGS: [u64; 4] = [0, 0x800, 0x8_0000, 0x8_0800];
         let reaching = ["connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen"];
         if !reaching.into_iter().any(|call| self.may(call)) {
             return None;
         }
-        // One half of a pair reaches whatever a socket of its kind reaches.
-        ["socket", "socketpair"].into_iter().find_map(|call| {
-            let right = self.effective.calls.rights.get(call)?;
-            let grant = seccomp::during_call(call, &right.grant);
-            SOCKETS.into_iter().find_map(|(what, domain, types, abi)| {
-                let mut kinds = types.iter().flat_map(|kind| FLAGS.map(|flags| kind | flags));
-                let admitted =
-                    kinds.any(|kind| (0..=17).any(|protocol| grant.holds(&[domain, kind, protocol, 0, 0, 0])));
-                let (found, help) = available(Layer::Landlock, abi, kernel).err().filter(|_| admitted)?;
-                let required = format!("landlock>={abi}");
-                let found = format!("{found}, which does not see {what}; the policy allows such sockets");
-                let origin = right.lines.first()?.origin();
-                Some(MissingLayer { layer: Layer::Landlock, required, origin, found, help })
-            })
+        SOCKETS.into_iter().find_map(|(what, domain, types, abi)| {
+            let place = types.iter().find_map(|kind| self.makes_socket(domain, *kind))?;
+            let (found, help) = available(Layer::Landlock, abi, kernel).err()?;
+            let required = format!("landlock>={abi}");
+            let found = format!("{found}, which does not see {what}; the policy allows such sockets");
+            Some(MissingLayer { layer: Layer::Landlock, required, origin: place.origin(), found, help })
         })
     }
 }
