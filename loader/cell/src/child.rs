@@ -104,6 +104,10 @@ fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure
         at(Step::Tree, namespaces::own_tree(rules, &paths, plan.namespaces.user.then_some(outside)))?;
     }
 
+    // It looks at the paths, which nobody may any more under a profile: in a file tree of the cell's own they lie outside.
+    let ruleset = plan.landlock.as_ref().map(|landlock| at(Step::Landlock, confine::ruleset(landlock, paths)));
+    let ruleset = ruleset.transpose()?;
+
     if plan.watch {
         at(Step::Gate, gate::install())?;
     }
@@ -126,8 +130,8 @@ fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure
     if plan.mdwe {
         at(Step::Mdwe, confine::mdwe())?;
     }
-    if let Some(landlock) = &plan.landlock {
-        at(Step::Landlock, confine::landlock(landlock, paths))?;
+    if let (Some(landlock), Some(ruleset)) = (&plan.landlock, ruleset) {
+        at(Step::Landlock, confine::landlock(ruleset))?;
         at(Step::LandlockProof, confine::landlock_holds(landlock))?;
     }
     at(Step::Handlers, incident::install(region.replies()))?;

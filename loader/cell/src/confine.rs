@@ -6,7 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use caps::{CapSet, Capability};
 use landlock::{
     ABI, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible as _, NetPort, PathBeneath, Ruleset, RulesetAttr as _,
-    RulesetCreatedAttr as _, RulesetStatus, Scope,
+    RulesetCreated, RulesetCreatedAttr as _, RulesetStatus, Scope,
 };
 use lazaret_policy::{Apparmor, Filter, Identity, Instruction, Landlock, Limits, PathRule};
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -193,9 +193,9 @@ pub(crate) fn open_path(rule: &PathRule) -> Result<OwnedFd> {
     Ok(rustix::fs::openat2(root, rest, flags, Mode::empty(), resolve)?)
 }
 
-/// Enters the plan's Landlock domain, or fails: every right is demanded of the kernel, none is best effort.
-pub(crate) fn landlock(plan: &Landlock, paths: Vec<OwnedFd>) -> Result<()> {
-    let restricted = || -> std::result::Result<_, landlock::RulesetError> {
+/// Makes the ruleset of the plan's Landlock domain, or fails: every right is demanded of the kernel, none is best effort.
+pub(crate) fn ruleset(plan: &Landlock, paths: Vec<OwnedFd>) -> Result<RulesetCreated> {
+    let made = || -> std::result::Result<_, landlock::RulesetError> {
         let mut ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
         ruleset = ruleset.handle_access(fs_rights(plan.handled_fs))?;
         if plan.handled_net != 0 {
@@ -214,9 +214,14 @@ pub(crate) fn landlock(plan: &Landlock, paths: Vec<OwnedFd>) -> Result<()> {
             let access = BitFlags::<AccessNet>::from_bits_truncate(rule.access);
             created = created.add_rule(NetPort::new(rule.port, access))?;
         }
-        created.restrict_self()
+        Ok(created)
     };
-    match restricted() {
+    made().map_err(|error| NotConfined(errno_of(&error)))
+}
+
+/// Enters the domain.
+pub(crate) fn landlock(ruleset: RulesetCreated) -> Result<()> {
+    match ruleset.restrict_self() {
         Ok(status) if status.ruleset == RulesetStatus::FullyEnforced && status.no_new_privs => Ok(()),
         Ok(_) => Err(UNPROVEN),
         Err(error) => Err(NotConfined(errno_of(&error))),
