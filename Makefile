@@ -12,7 +12,7 @@ demo:
 
 # All tests: one program over tests/, and the unit tests beside the code.
 test:
-	tests/setup cc c++ ssh-keygen readelf zlib
+	tests/setup cc c++ ssh-keygen readelf zlib apparmor_parser
 	$(CARGO) test --workspace --locked
 
 # What a change must pass before it lands.

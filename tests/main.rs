@@ -2,6 +2,7 @@
 //! the programs as a user runs them.
 #![expect(clippy::disallowed_methods, reason = "the tests build plugins and run the programs")]
 
+mod apparmor;
 mod attacks;
 mod bad_input;
 mod calls;

@@ -25,9 +25,6 @@ use crate::zygote::{Had, Zygote, Zygotes};
 /// Largest trust document, in bytes.
 const TRUST_LIMIT: u64 = 1024 * 1024;
 
-/// Where the cell program is installed when it does not lie beside the host program.
-const CELL_PROGRAMS: [&str; 2] = ["/usr/libexec/lazaret/lazaret-cell", "/usr/lib/lazaret/lazaret-cell"];
-
 /// What loads plugins: made once by a host program.
 #[derive(Debug)]
 pub struct Host {
@@ -60,13 +57,16 @@ impl Loaded {
 }
 
 impl Host {
+    /// Where the cell program is looked for when it does not lie beside the host program.
+    pub const CELL_PROGRAMS: [&str; 2] = ["/usr/libexec/lazaret/lazaret-cell", "/usr/lib/lazaret/lazaret-cell"];
+
     /// A host whose cell program lies beside this program, or where packages put it.
     ///
     /// # Errors
     /// [`CellError::Start`] when there is none, and [`Error::Read`] when the machine's ceiling cannot be read.
     pub fn new() -> Result<Self, Error> {
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("lazaret-cell")));
-        let installed = CELL_PROGRAMS.map(PathBuf::from);
+        let installed = Self::CELL_PROGRAMS.map(PathBuf::from);
         let found = beside.iter().chain(&installed).find(|program| program.is_file());
         match found {
             Some(program) => Self::with_cell_program(program),

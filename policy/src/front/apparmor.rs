@@ -200,20 +200,16 @@ fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// A path between quotes that means itself and nothing else: what has a meaning in patterns, in variables and in quotes is
-/// escaped (apparmor.d(5), "Globbing"), and what is no printable ASCII is written as a number.
+/// A path between quotes that means itself and nothing else. Whatever could mean something to patterns, variables or quotes
+/// is written as a number (apparmor.d(5), "Quoting"): the parser takes such a byte for itself, and it ends no string, as a
+/// backslash before a quote does.
 fn quoted(path: &[u8]) -> String {
     let mut out = String::new();
     for byte in path {
-        match byte {
-            b'\\' | b'"' | b'*' | b'?' | b'[' | b']' | b'{' | b'}' | b'^' | b',' => {
-                out.push('\\');
-                out.push(char::from(*byte));
-            }
-            0x20..=0x7e => out.push(char::from(*byte)),
-            _ => {
-                let _infallible = write!(out, "\\{byte:03o}");
-            }
+        if byte.is_ascii_alphanumeric() || b"/._-+=:~% ".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            let _infallible = write!(out, "\\{byte:03o}");
         }
     }
     out
