@@ -251,7 +251,7 @@ fn a_bundle_whose_path_is_no_text_is_granted_and_nothing_else() {
 
 #[test]
 fn the_program_prints_a_profile_and_says_what_it_leaves_out() {
-    let printed = lazaret(&["apparmor", "builtin:file-reader"]);
+    let printed = lazaret(["apparmor", "builtin:file-reader"]);
     assert!(printed.status.success());
     let text = String::from_utf8_lossy(&printed.stdout).into_owned();
     accepts("file-reader", &text);
@@ -260,7 +260,7 @@ fn the_program_prints_a_profile_and_says_what_it_leaves_out() {
     assert!(said.contains("files.read ${bundle}") && said.contains("--bundle"), "{said}");
     let bundle = directory("a \"bundle\"");
     let words = ["apparmor", "builtin:file-reader", "--bundle", bundle.to_str().expect("UTF-8")];
-    let printed = lazaret(&words);
+    let printed = lazaret(words);
     accepts("with a bundle", &String::from_utf8_lossy(&printed.stdout));
     assert!(printed.stderr.is_empty(), "{}", String::from_utf8_lossy(&printed.stderr));
     let wrong = Command::new(LAZARET).args(["apparmor", "builtin:file-reader", "--bundle", "/no/such"]).output();

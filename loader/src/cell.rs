@@ -20,6 +20,7 @@ use crate::audit::Object;
 use crate::call::Lie;
 use crate::cgroup::Leaf;
 use crate::confirm::Inherited;
+use crate::kernel_log::KernelLog;
 use crate::outcome::{Outcome, Symbols, TimeLimit, Violation, of_death};
 use crate::process::{self, Process};
 use crate::zygote::Zygote;
@@ -66,6 +67,8 @@ pub struct Ready {
     bound: u32,
     /// How many reports of the cell were looked at.
     reported: u64,
+    /// What the kernel says, where the host watches and AppArmor may refuse something.
+    log: Option<KernelLog>,
 }
 
 /// Refused calls of a cell that lives.

@@ -78,7 +78,7 @@ struct CallWords {
     /// The trust document, which says what keys the publishers of a policy have.
     #[arg(long, value_name = "FILE")]
     trust: Option<PathBuf>,
-    /// Watch the cell, and say which files and ports Landlock refused. Permits the same.
+    /// Watch the cell, and say which files and ports Landlock or AppArmor refused. Permits the same.
     #[arg(long)]
     explain: bool,
     /// Print JSON.

@@ -41,6 +41,7 @@ mod confirm;
 mod error;
 mod host;
 mod kernel;
+mod kernel_log;
 mod libraries;
 #[cfg(test)]
 mod noise;
@@ -65,7 +66,7 @@ pub use host::{Host, Loaded};
 pub use lazaret_policy::Layer;
 pub use libraries::Libraries;
 pub use open::{FILE_LIMIT, OpenError, Opened};
-pub use outcome::{CallRefusal, Crash, Outcome, Place, TimeLimit, Violation};
+pub use outcome::{CallRefusal, Crash, Evidence, Outcome, Place, TimeLimit, Violation};
 pub use plan::Planned;
 pub use policies::Policies;
 pub use runner::Runner;

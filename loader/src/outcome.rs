@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::audit::Object;
 use crate::call::{ArgumentError, Lie, Returned};
+use crate::kernel_log::Denial;
 use crate::process::Exit;
 
 /// How a call ended. After everything but `Returned` and `Refused` the cell is gone.
@@ -119,8 +120,24 @@ pub struct Violation {
     pub place: Option<Place>,
     /// What the policy says of the call, and what would permit it.
     pub advice: Option<Advice>,
+    /// How it is known that it was this layer.
+    pub evidence: Evidence,
     /// Whether the details are the cell's claim.
     pub claim: bool,
+}
+
+/// How it is known which layer stopped something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// How the process ended, in the kernel's words.
+    Death,
+    /// The kernel's log.
+    KernelLog,
+    /// The cell noted that the kernel refused the call; from the plan it follows which layer that was.
+    Prediction,
+    /// The cell noted that its filter refused the call.
+    Cell,
 }
 
 impl Violation {
@@ -131,6 +148,7 @@ impl Violation {
             Layer::Limits => "V-LIMIT",
             Layer::Landlock => "V-LANDLOCK",
             Layer::Mount => "V-MOUNT",
+            Layer::Apparmor => "V-APPARMOR",
             _ => "V-SYSCALL",
         }
     }
@@ -308,6 +326,7 @@ pub(crate) fn of_death(
             path: None,
             place: noted(IncidentKind::Limit).and_then(|incident| symbols.of(incident.instruction, &incident.callers)),
             advice: None,
+            evidence: Evidence::Death,
             claim: matches!(exit, Exit::Status(_)),
         })),
         libc_signal::ABRT => crashed(signal, noted(IncidentKind::Abort), symbols),
@@ -340,6 +359,7 @@ fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Pol
         path: None,
         place: None,
         advice: None,
+        evidence: Evidence::Death,
         claim: false,
     };
     if let Some(incident) = incident {
@@ -356,12 +376,15 @@ fn refused_call(incident: Option<&Incident>, symbols: &Symbols<'_>, policy: &Pol
 /// `None` where the kernel refused what the plan permits: then the file's own permissions did, or there is no such file.
 pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy, plan: &Plan) -> Option<Violation> {
     let act = name_of_call(report.syscall);
-    let (layer, path, advice) = match report.refused {
+    let (layer, path, advice, evidence) = match report.refused {
         Refused::Filter => {
             let advice = policy.syscall_advice(report.syscall, Arch::NATIVE, Some(&report.arguments));
-            (Layer::Seccomp, None, advice)
+            (Layer::Seccomp, None, advice, Evidence::Cell)
         }
-        Refused::Kernel(errno) => refused_by(errno, &act, report, policy, plan)?,
+        Refused::Kernel(errno) => {
+            let (layer, path, advice) = refused_by(errno, &act, report, policy, plan)?;
+            (layer, path, advice, Evidence::Prediction)
+        }
     };
     Some(Violation {
         layer,
@@ -370,8 +393,49 @@ pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy,
         path,
         place: symbols.of(report.instruction, &report.callers),
         advice: Some(advice),
+        evidence,
         claim: true,
     })
+}
+
+/// What the kernel's log says: all of it is the kernel's word.
+pub(crate) fn of_denial(denial: &Denial, policy: &Policy) -> Violation {
+    let path = denial.name.as_ref().map(|name| crate::audit::escape(&String::from_utf8_lossy(name)));
+    // Of the letters of file rules; other operations have words there.
+    let on_file =
+        path.as_ref().filter(|path| path.starts_with('/') && denial.denied.bytes().all(|c| b"rwacdk".contains(&c)));
+    let write = denial.denied.bytes().any(|c| b"wacd".contains(&c));
+    Violation {
+        layer: Layer::Apparmor,
+        act: denial.operation.clone(),
+        arguments: Vec::new(),
+        advice: on_file.map(|path| file_advice(path, denial.name.as_deref(), write, policy)),
+        path,
+        place: None,
+        evidence: Evidence::KernelLog,
+        claim: false,
+    }
+}
+
+/// Lays what a cell noted beside what the kernel's log says of the same: the cell knows the place in the plugin, the log the
+/// layer.
+pub(crate) fn with_denials(mut noted: Vec<Violation>, denials: &[Denial], policy: &Policy) -> Vec<Violation> {
+    for denial in denials {
+        let logged = of_denial(denial, policy);
+        let last = |path: &Option<String>| path.as_ref().and_then(|path| path.rsplit('/').next().map(str::to_owned));
+        let same = |one: &&mut Violation| {
+            // The log has the place that a path leads to, the cell what the plugin wrote.
+            one.evidence == Evidence::Prediction && last(&one.path) == last(&logged.path)
+        };
+        match noted.iter_mut().find(same) {
+            Some(one) => {
+                one.layer = Layer::Apparmor;
+                one.evidence = Evidence::KernelLog;
+            }
+            None => noted.push(logged),
+        }
+    }
+    noted
 }
 
 /// Which layer refused a call that the filters permit, predicted from the plan: the error alone does not say.
@@ -404,16 +468,40 @@ fn refused_by(
         // In a file tree of the cell's own, what is not granted is not there.
         ENOENT if plan.namespaces.mount => Layer::Mount,
         ENOENT => return None,
-        _ => Layer::Landlock,
+        _ if plan.landlock.is_some() && !UNSEEN.contains(&act) => Layer::Landlock,
+        _ if plan.apparmor.is_some() => Layer::Apparmor,
+        _ => return None,
     };
     // The plugin's words, and printed.
     let path = crate::audit::escape(&String::from_utf8_lossy(named));
-    let mut advice = policy.file_advice(&path, write);
-    if path.as_bytes() != named {
+    let advice = file_advice(&path, Some(named), write, policy);
+    Some((layer, Some(path), advice))
+}
+
+/// Calls that AppArmor looks at and Landlock does not.
+const UNSEEN: [&str; 12] = [
+    "chmod",
+    "fchmodat",
+    "fchmodat2",
+    "chown",
+    "lchown",
+    "fchownat",
+    "setxattr",
+    "lsetxattr",
+    "removexattr",
+    "lremovexattr",
+    "utimensat",
+    "utimes",
+];
+
+/// What would grant a path, which is `named` before it was made printable.
+fn file_advice(path: &str, named: Option<&[u8]>, write: bool, policy: &Policy) -> Advice {
+    let mut advice = policy.file_advice(path, write);
+    if named != Some(path.as_bytes()) {
         // Nothing that a person should paste.
         advice.snippet = None;
     }
-    Some((layer, Some(path), advice))
+    advice
 }
 
 /// The port of an IPv4 or IPv6 address (`sockaddr_in`, `sockaddr_in6`).

@@ -17,6 +17,7 @@ use crate::call::Lie;
 use crate::cgroup::Delegated;
 use crate::confirm::{self, Inherited, Phase};
 use crate::kernel;
+use crate::kernel_log::KernelLog;
 use crate::outcome::TimeLimit;
 use crate::plan::NamedLibraries;
 use crate::process;
@@ -168,7 +169,8 @@ impl Cell<Confined> {
             state: _,
         } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
-        let state = Ready { gone: None, bias, bound: 0, reported: 0 };
+        let log = (plan.watch && plan.apparmor.is_some()).then(KernelLog::open).flatten();
+        let state = Ready { gone: None, bias, bound: 0, reported: 0, log };
         Ok(Cell { process, group, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
 

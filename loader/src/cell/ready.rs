@@ -1,11 +1,17 @@
 //! Calls of a plugin that is ready.
 
+use std::time::Duration;
+
+use lazaret_cell::Refused;
 use lazaret_cell::region::ReplyHead;
 use lazaret_cell::wire::{self, Operation, Status};
 
 use super::{Cell, End, Ready, Reports};
 use crate::call::{self, Function, Lie, Signature, Value};
-use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_report};
+use crate::outcome::{CallRefusal, Outcome, Symbols, TimeLimit, of_report, with_denials};
+
+/// How long the kernel may take to write its log.
+const LOG_PATIENCE: Duration = Duration::from_millis(200);
 
 impl Cell<Ready> {
     /// Looks a function up and prepares calls of it.
@@ -67,16 +73,21 @@ impl Cell<Ready> {
     }
 
     /// Calls that were refused since the last look and did not end the cell: those that the policy answers with `report`, and
-    /// where the host watches ([`Host::watching`](crate::Host::watching)) those that Landlock refused. They are the cell's
-    /// claim; that it was Landlock is predicted from the plan.
+    /// where the host watches ([`Host::watching`](crate::Host::watching)) those that the kernel refused. They are the cell's
+    /// claim; which layer it was the kernel's log says where AppArmor is one of them and this process may read it, and otherwise
+    /// it is predicted from the plan.
     pub fn reports(&mut self) -> Reports {
         let (reports, count) = self.region.reports(self.state.reported);
         let lost = count.saturating_sub(self.state.reported).saturating_sub(reports.len() as u64);
         // Never backwards, whatever the cell writes there.
         self.state.reported = self.state.reported.max(count);
         let symbols = Symbols { object: &self.object, bias: Some(self.state.bias) };
-        let list = reports.iter().filter_map(|report| of_report(report, &symbols, &self.policy, &self.plan)).collect();
-        Reports { list, lost }
+        let noted = reports.iter().filter_map(|report| of_report(report, &symbols, &self.policy, &self.plan)).collect();
+        let refused = reports.iter().any(|report| matches!(report.refused, Refused::Kernel(_)));
+        let patience = if refused { LOG_PATIENCE } else { Duration::ZERO };
+        let pid = self.process.pid();
+        let denials = self.state.log.as_mut().map_or_else(Vec::new, |log| log.denials(pid, patience));
+        Reports { list: with_denials(noted, &denials, &self.policy), lost }
     }
 
     /// The outcome that ended the cell, if one did.

@@ -4,14 +4,14 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use lazaret_policy::{Layer, Palette, State};
+use lazaret_policy::{Palette, State};
 use serde::Serialize;
 
 use crate::audit::escape;
 use crate::call::{Output, SignatureError, Value};
 use crate::cell::{CellError, Enforcement, Reports};
 use crate::error::{Error, ExitStatus};
-use crate::outcome::{CallRefusal, Crash, Outcome, TimeLimit, Violation};
+use crate::outcome::{CallRefusal, Crash, Evidence, Outcome, TimeLimit, Violation};
 use crate::trust::Acceptance;
 
 /// Version of everything printed with `--json`.
@@ -318,15 +318,20 @@ fn violation(violation: &Violation) -> io::Result<()> {
     if let Some(advice) = &violation.advice {
         write!(messages(), "{advice}")?;
     }
-    if matches!(violation.layer, Layer::Landlock | Layer::Mount) {
-        line(
-            "note",
-            "the cell watched the call and noted that the kernel refused it; the layer is predicted from the plan",
-        )?;
-    } else if violation.claim {
-        line("note", "that it was stopped is the kernel's word; call, arguments and place are what the cell noted")?;
-    }
-    Ok(())
+    let word = match (violation.evidence, violation.claim) {
+        (Evidence::Death, true) | (Evidence::Cell, _) => {
+            "that it was stopped is the kernel's word; call, arguments and place are what the cell noted"
+        }
+        (Evidence::Death, false) => return Ok(()),
+        (Evidence::Prediction, _) => {
+            "the cell watched the call and noted that the kernel refused it; the layer is predicted from the plan"
+        }
+        (Evidence::KernelLog, true) => {
+            "the kernel's log says that it was this layer; call, arguments and place are what the cell noted"
+        }
+        (Evidence::KernelLog, false) => "the kernel's log says so",
+    };
+    line("note", word)
 }
 
 /// A value as text. Bytes that a plugin returned are made printable.

@@ -198,7 +198,7 @@ pub(crate) fn compile_for_runner(
     filter(&load, refusals, arch)
 }
 
-/// The call-phase filter of a cell that watches what Landlock refuses: such calls are let through at the gate and nowhere else.
+/// The call-phase filter of a cell that watches what Landlock and AppArmor refuse: such calls are let through at the gate and nowhere else.
 pub(crate) fn compile_watching(calls: &Calls, refusals: &Refusals, arch: Arch) -> Result<Filter, TooLarge> {
     let mut leaves = leaves(&Phases::of(calls).call, refusals, arch)?;
     for (call, what, _) in WATCHED {
@@ -208,8 +208,8 @@ pub(crate) fn compile_watching(calls: &Calls, refusals: &Refusals, arch: Arch) -
     tree::assemble(leaves, action(refusals.otherwise), arch)
 }
 
-/// Calls that Landlock may refuse though the filter permits them: where their path is, and what Landlock asks.
-const WATCHED: [(&str, u16, &str); 20] = [
+/// Calls that Landlock or AppArmor may refuse though the filter permits them: where their path is, and what is asked.
+const WATCHED: [(&str, u16, &str); 32] = [
     ("open", 0, "whether the file may be read, written or executed"),
     ("openat", 1, "the same"),
     ("openat2", 1, "the same"),
@@ -230,6 +230,18 @@ const WATCHED: [(&str, u16, &str); 20] = [
     ("connect", WATCH_ADDRESS, "whether the port may be connected to"),
     ("bind", WATCH_ADDRESS, "whether the port may be bound"),
     ("mknodat", 1, "whether such a node may be made there"),
+    ("chmod", 0, "by AppArmor, whether the file may be written"),
+    ("fchmodat", 1, "the same"),
+    ("fchmodat2", 1, "the same"),
+    ("chown", 0, "the same"),
+    ("lchown", 0, "the same"),
+    ("fchownat", 1, "the same"),
+    ("setxattr", 0, "the same"),
+    ("lsetxattr", 0, "the same"),
+    ("removexattr", 0, "the same"),
+    ("lremovexattr", 0, "the same"),
+    ("utimensat", 1, "the same"),
+    ("utimes", 0, "the same"),
 ];
 
 /// Where the leaf permits, it asks once more: from where.
