@@ -10,9 +10,9 @@ demo:
 	$(CARGO) build --release --locked --bins
 	target/release/lazaret demo
 
-# All tests: one program over tests/, and the unit tests beside the code.
+# All tests: one program over tests/, and the unit tests beside the code. Some boot other kernels in virtual machines.
 test:
-	tests/setup cc c++ ssh-keygen readelf zlib apparmor_parser
+	tests/setup cc c++ ssh-keygen readelf zlib apparmor_parser vm
 	$(CARGO) test --workspace --locked
 
 # What a change must pass before it lands.

@@ -16,3 +16,5 @@ mod structure;
 mod supervise;
 mod support;
 mod trust;
+#[cfg(target_arch = "x86_64")]
+mod vm;
