@@ -111,7 +111,7 @@ impl Error {
                 CellError::Step { .. } | CellError::Start { .. } | CellError::Group(_) | CellError::Channel(_) => {
                     ExitStatus::Machine
                 }
-                CellError::Unconfined(_) | CellError::OutOfReach => ExitStatus::Machine,
+                CellError::Unconfined(_) | CellError::OutOfReach | CellError::NoProc => ExitStatus::Machine,
             },
         }
     }

@@ -63,8 +63,9 @@ impl Host {
     /// A host whose cell program lies beside this program, or where packages put it.
     ///
     /// # Errors
-    /// [`CellError::Start`] when there is none, and [`Error::Read`] when the machine's ceiling cannot be read.
+    /// [`CellError::Start`] when there is none, [`CellError::NoProc`], and [`Error::Read`] when the machine's ceiling cannot be read.
     pub fn new() -> Result<Self, Error> {
+        kernel::has_proc()?;
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("lazaret-cell")));
         let installed = Self::CELL_PROGRAMS.map(PathBuf::from);
         let found = beside.iter().chain(&installed).find(|program| program.is_file());
@@ -82,6 +83,7 @@ impl Host {
     /// # Errors
     /// As [`Host::new`].
     pub fn with_cell_program(program: &Path) -> Result<Self, Error> {
+        kernel::has_proc()?;
         let start = |source| CellError::Start { program: open::shown(program), source };
         let program = fs::canonicalize(program).map_err(start)?;
         let libraries = Libraries::of_cells(&program)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use lazaret_policy::{Arch, Identity, KernelSupport, Namespaces, ProfileState};
 
+use crate::cell::CellError;
 use crate::cgroup::Delegated;
 use crate::confirm;
 
@@ -24,6 +25,12 @@ pub(crate) fn probe(namespaces: Namespaces, groups: Option<&Delegated>) -> Kerne
         profile: ProfileState::Missing,
         processors: std::thread::available_parallelism().map_or(1, |count| count.get().try_into().unwrap_or(u32::MAX)),
     }
+}
+
+/// Whether `/proc` is there. Where it is not, each thing that is looked for in it seems to be missing, and would be blamed: even
+/// the cell program beside this one.
+pub(crate) fn has_proc() -> Result<(), CellError> {
+    if Path::new("/proc/self").exists() { Ok(()) } else { Err(CellError::NoProc) }
 }
 
 /// The user and group of one cell: its own, so that limits that the kernel counts by user are the cell's alone, and cells

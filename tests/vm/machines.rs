@@ -177,6 +177,20 @@ fn a_file_tree_of_its_own_has_what_is_granted_on_old_and_new_kernels() {
 }
 
 #[test]
+fn a_host_that_cannot_see_its_cells_in_proc_says_how_to_mount_it() {
+    let good = plugin("good/types.c", &[]);
+    for guest in boot(&BOTH, USUAL, &[&good]) {
+        guest.root("mount -o remount,hidepid=2 /proc");
+        assert_lacks(&guest.user(&seven(&good, "")), &["E-CELL-UNCONFINED", "hidepid"]);
+        guest.root("umount -l /proc");
+        for who in ["root", "user"] {
+            let refused = guest.run(who, &seven(&good, ""), b"");
+            assert_lacks(&refused, &["E-CELL-PROC", "`/proc` is not mounted", "mount -t proc proc /proc"]);
+        }
+    }
+}
+
+#[test]
 fn the_order_of_security_modules_changes_nothing() {
     let good = plugin("good/types.c", &[]);
     let mut found = BTreeMap::new();

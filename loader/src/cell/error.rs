@@ -20,6 +20,9 @@ pub enum CellError {
         /// Why.
         source: io::Error,
     },
+    /// What a host asks the kernel about itself and its cells, it asks in `/proc`.
+    #[error("`/proc` is not mounted")]
+    NoProc,
     /// The region or the control socket could not be set up.
     #[error("the channel to the cell could not be set up")]
     Channel(#[source] io::Error),
@@ -79,6 +82,7 @@ impl CellError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Start { .. } => "E-CELL-START",
+            Self::NoProc => "E-CELL-PROC",
             Self::Channel(_) => "E-CELL-CHANNEL",
             Self::PlanTooLarge { .. } => "E-CELL-PLAN",
             Self::Rules(_) => "E-CELL-RULES",
@@ -107,6 +111,7 @@ impl CellError {
                 "the group above the host's must take another: look at its owner and `cgroup.max.descendants`".into(),
             ),
             Self::Start { .. } => Some("`lazaret-cell` belongs beside `lazaret`, or in /usr/libexec/lazaret".into()),
+            Self::NoProc => Some("`mount -t proc proc /proc`, as root".into()),
             Self::Step { step: Step::Paths, subject: Some(path), errno } if *errno == ELOOP => Some(format!(
                 "`{path}` leads through a symbolic link beneath what the policy grants; grant the place it leads to"
             )),
