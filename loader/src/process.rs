@@ -72,7 +72,7 @@ impl Process {
     /// Whether this process may send it signals (`kill(2)` with signal 0): its own AppArmor profile may forbid that.
     pub(crate) fn in_reach(&self) -> bool {
         // A child that is not waited for yet keeps its number.
-        rustix::process::test_kill_process(self.pid) != Err(rustix::io::Errno::PERM)
+        matches!(rustix::process::test_kill_process(self.pid), Ok(()) | Err(rustix::io::Errno::SRCH))
     }
 
     /// How it ended, if it has.
@@ -85,11 +85,11 @@ impl Process {
         if self.exited().is_none()
             && let Err(errno) = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL)
         {
-            // ESRCH: it has just ended by itself.
             tracing::debug!(pid = self.pid(), %errno, "kill");
-            if errno == rustix::io::Errno::PERM {
-                // A child of ours that we may not end: a profile of this process's own forbids it. Nobody waits for ever.
-                tracing::error!(pid = self.pid(), "this process may not end its own child");
+            // ESRCH: it has just ended by itself.
+            if errno != rustix::io::Errno::SRCH {
+                // A child that this process may not end: its own AppArmor profile forbids it. Nobody waits for ever.
+                tracing::error!(pid = self.pid(), %errno, "this process may not end its own child");
                 let _ended = readable(&self.pidfd, Duration::from_secs(1));
                 return self.exited();
             }

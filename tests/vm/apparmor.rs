@@ -1,23 +1,373 @@
-//! Kernels with AppArmor, and with it left out as Void's are started.
+//! AppArmor enforcing, complaining, without the profile, with another of its name, and off; for hosts that are confined
+//! themselves and for hosts that are not.
 
-use super::guest::boot;
-use super::kernels::BOTH;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use super::guest::{Guest, Output, boot};
+use super::kernels::{BOTH, Kernel};
+use super::machines::{assert_lacks, layers, seven};
+use crate::support::{attack, plugin};
+
+/// The usual words for the kernel.
+const ON: &str = "lsm=landlock,yama,apparmor,bpf";
+
+/// Those of a stock Void Linux.
+const OFF: &str = "lsm=landlock,yama,loadpin,safesetid,integrity";
+
+/// A policy that asks for AppArmor, and with `landlock` for that as well.
+fn policy(name: &str, demand: &str, more: &str) -> String {
+    format!(
+        "lazaret = 1\nname = \"{name}\"\n[trust]\nunsigned = true\n[elf]\nneeded = [\"libc.so.6\"]\n[files]\n\
+         read = [\"/srv/granted\"]\nwrite = [\"/srv/written\"]\n[syscalls]\n\
+         allow = [\"@compute\", \"@files-read\", \"@files-write\", \"chmod\"{more}]\n[limits]\nfile-size = \"1 MiB\"\n\
+         [layers]\n{demand}\n"
+    )
+}
+
+const REQUIRED: &str = "require = [\"apparmor\"]\noptional = [\"landlock\"]";
+
+/// Writes the policy `name`, what it grants, and its profile where people put them, and returns the option for the policy.
+fn prepare(guest: &Guest, name: &str, text: &str) -> String {
+    guest.write(&format!("/etc/{name}.toml"), text);
+    let granted = "mkdir -p /srv/granted /srv/written /srv/other && chmod 777 /srv/written && chmod 755 /srv && \
+                   for d in granted other; do echo inside >/srv/$d/file; done && chown -R user /srv/granted /srv/other";
+    assert_eq!(guest.root(granted).status, 0);
+    let made = guest.root(&format!("lazaret apparmor /etc/{name}.toml >/etc/apparmor.d/lazaret-cell.{name}"));
+    assert_eq!((made.status, made.stderr.as_str()), (0, ""));
+    format!("--policy /etc/{name}.toml")
+}
+
+/// Loads profiles as stage 1 of Void Linux does: every file on the first level; `words` may be `-C`.
+fn load(guest: &Guest, name: &str, words: &str) {
+    let find = format!("find -L /etc/apparmor.d -maxdepth 1 -type f -name '{name}' ! -name '*.new-*_*'");
+    let loaded = guest.root(&format!("{find} -exec apparmor_parser -r -K {words} -- '{{}}' +"));
+    assert_eq!((loaded.status, loaded.stderr.replace(EXPECTED, "").trim()), (0, ""), "{loaded:?}");
+}
+
+/// What the parser says of `-K`.
+const EXPECTED: &str =
+    "Cache read/write disabled: Police cache file missing. (Kernel needs AppArmor 2.4 compatibility patch.)";
+
+const READ: &str = "read_file(path: cstr, into: out [u8; length], length: u64) -> i64";
+const WRITE: &str = "write_file(path: cstr, from: in [u8; length], length: u64) -> i64";
+
+/// What a function of `good/touches_files.c` returned.
+fn touch(guest: &Guest, who: &str, file: &Path, [signature, arguments, options]: [&str; 3]) -> String {
+    let output = guest.run(who, &format!("lazaret call '{}' '{signature}' {arguments} {options}", file.display()), b"");
+    assert_eq!(output.status, 0, "{output:?}");
+    output.stdout.lines().next().unwrap_or_default().to_owned()
+}
+
+/// Runs a command under a profile.
+fn under(profile: &str, command: &str) -> String {
+    format!("echo 'exec {profile}' >/proc/self/attr/apparmor/exec && exec {command}")
+}
 
 #[test]
-fn a_profile_confines_where_apparmor_is_on_and_cannot_be_loaded_where_it_is_off() {
-    let profile = "profile smoke { /** rix, deny /etc/group r, }\n";
-    for guest in boot(&BOTH, "lsm=landlock,yama,apparmor,bpf", &[]) {
-        guest.write("/etc/smoke", profile);
-        assert_eq!(guest.root("apparmor_parser -r -K /etc/smoke").status, 0);
-        assert_eq!(guest.root("cat /sys/kernel/security/apparmor/profiles").stdout, "smoke (enforce)\n");
-        let confined = "echo exec smoke >/proc/self/attr/apparmor/exec && exec cat";
-        assert_eq!(guest.user(&format!("{confined} /etc/passwd")).status, 0);
-        let denied = guest.root(&format!("{confined} /etc/group"));
-        assert!(denied.status != 0 && denied.stderr.contains("Permission denied"), "{denied:?}");
+fn a_cell_is_under_its_profile_alone_where_it_is_enforced() {
+    let (touches, endless) = (plugin("good/touches_files.c", &[]), attack("loops_for_ever", &[]));
+    // Without Landlock AppArmor is all that looks at files.
+    for words in [ON, "lsm=yama,apparmor"] {
+        for guest in boot(&BOTH, words, &[&touches, &endless]) {
+            let options = prepare(&guest, "x", &policy("x", REQUIRED, ""));
+            load(&guest, "lazaret-cell.x", "");
+            for who in ["root", "user"] {
+                let touch =
+                    |signature: &str, arguments: &str| touch(&guest, who, &touches, [signature, arguments, &options]);
+                assert_eq!(touch(READ, "/srv/granted/file 100"), "7");
+                assert_eq!(touch(READ, "/srv/other/file 100"), "-13");
+                assert_eq!(touch(READ, "/etc/passwd 100"), "-13");
+                assert_eq!(touch(WRITE, &format!("/srv/written/{who} hello _")), "5");
+                assert_eq!(touch(WRITE, "/srv/granted/file hello _"), "-13");
+            }
+            // What the kernel says while a plugin runs.
+            let look = format!(
+                "lazaret call '{}' 'result() -> i32' {options} & until cat /proc/[0-9]*/attr/apparmor/current | grep lazaret; \
+                 do :; done 2>/dev/null; wait $!",
+                endless.display()
+            );
+            assert_eq!(guest.user(&look).stdout, "lazaret-cell.x (enforce)\n");
+        }
     }
-    for guest in boot(&BOTH, "lsm=landlock,yama,loadpin,safesetid,integrity", &[]) {
-        guest.write("/etc/smoke", profile);
-        assert_eq!(guest.root("cat /sys/module/apparmor/parameters/enabled").stdout, "N\n");
-        assert_ne!(guest.root("apparmor_parser -r -K /etc/smoke").status, 0);
+}
+
+#[test]
+fn a_profile_that_is_missing_lenient_or_another_is_refused_or_reported_as_the_policy_says() {
+    let good = plugin("good/types.c", &[]);
+    for guest in boot(&BOTH, ON, &[&good]) {
+        let required = prepare(&guest, "x", &policy("x", REQUIRED, ""));
+        let text = policy("y", "optional = [\"landlock\", \"apparmor\"]", "");
+        // Without AppArmor an old Landlock does not see all that writing is.
+        let text = text.replace("write = [\"/srv/written\"]\n", "").replace("\"@files-write\", ", "");
+        let optional = prepare(&guest, "y", &text);
+        let asks = |words: &[&str], fix: &[&str]| {
+            for who in ["root", "user"] {
+                let refused = guest.run(who, &seven(&good, &required), b"");
+                assert_lacks(&refused, &[words, fix, &["`apparmor`", "/etc/x.toml:15"]].concat());
+                let reported = layers(&guest.run(who, &seven(&good, &format!("{optional} --json")), b""));
+                let why = reported["apparmor"]["absent"]["why"].as_str().expect("absent").replace(".y", ".x");
+                assert!(words.iter().all(|word| why.contains(word)), "{why}");
+            }
+        };
+        asks(
+            &["AppArmor has no profile `lazaret-cell.x`"],
+            &["`lazaret apparmor /etc/x.toml > /etc/apparmor.d/lazaret-cell.x`"],
+        );
+        load(&guest, "lazaret-cell.[xy]", "-C");
+        asks(&["does not enforce the profile `lazaret-cell.x`"], &["aa-enforce", "APPARMOR=enforce"]);
+        load(&guest, "lazaret-cell.[xy]", "");
+        let enforced = layers(&guest.user(&seven(&good, &format!("{optional} --json"))));
+        assert_eq!(enforced["apparmor"]["enforced"]["detail"], "profile lazaret-cell.y, enforced");
+
+        // One more rule, written into the file by hand.
+        guest.root("sed -i 's/^}/  \\/etc\\/** r,\\n}/' /etc/apparmor.d/lazaret-cell.[xy]");
+        load(&guest, "lazaret-cell.[xy]", "");
+        asks(&["the profile `lazaret-cell.x` that AppArmor has is not the one"], &["apparmor_parser -r"]);
+        // The right name, and nothing else of it.
+        for name in ["x", "y"] {
+            guest.write(
+                &format!("/etc/apparmor.d/lazaret-cell.{name}"),
+                &format!("profile lazaret-cell.{name} {{ /** rw, }}\n"),
+            );
+        }
+        load(&guest, "lazaret-cell.[xy]", "");
+        asks(&["is not the one"], &["apparmor_parser -r"]);
+        // As it was: nothing is remembered that should not be.
+        guest.root("for p in x y; do lazaret apparmor /etc/$p.toml >/etc/apparmor.d/lazaret-cell.$p; done");
+        load(&guest, "lazaret-cell.[xy]", "");
+        assert_eq!(guest.user(&seven(&good, &required)).status, 0);
+        // A policy that changed since.
+        guest.root("sed -i s,/srv/granted,/srv/other, /etc/[xy].toml");
+        asks(&["is not the one"], &["apparmor_parser -r"]);
+        guest.root("sed -i s,/srv/other,/srv/granted, /etc/[xy].toml");
+
+        guest.root("mv /sbin/apparmor_parser /sbin/parser");
+        asks(&["nothing here can say what the profile `lazaret-cell.x`"], &["install apparmor_parser"]);
+        guest.root("mv /sbin/parser /sbin/apparmor_parser");
+        guest.root("umount /sys/kernel/security");
+        asks(&["cannot be seen"], &["mount securityfs at /sys/kernel/security"]);
+        guest.root("umount -l /sys/fs/cgroup /sys");
+        asks(&["cannot be seen"], &["mount securityfs at /sys/kernel/security"]);
+    }
+}
+
+#[test]
+fn without_apparmor_a_policy_that_requires_it_says_how_to_boot() {
+    let good = plugin("good/types.c", &[]);
+    for guest in boot(&BOTH, OFF, &[&good]) {
+        let required = prepare(&guest, "x", &policy("x", REQUIRED, ""));
+        for who in ["root", "user"] {
+            let refused = guest.run(who, &seven(&good, &required), b"");
+            assert_lacks(&refused, &["runs without AppArmor", "`apparmor=1 security=apparmor`", "`lsm=`"]);
+            // A shipped policy lists it as optional.
+            let reported = layers(&guest.run(who, &seven(&good, "--json"), b""));
+            assert_eq!(reported["apparmor"]["absent"]["why"], "the kernel runs without AppArmor");
+        }
+    }
+}
+
+/// A profile that permits everything but what is taken out of it.
+const EVERYTHING: &str = "/** rwmixk,\n capability,\n network,\n ptrace,\n mount,\n umount,\n pivot_root,\n";
+
+#[test]
+fn a_host_that_is_confined_stacks_the_profile_of_its_cells_on_its_own() {
+    let (touches, endless) = (plugin("good/touches_files.c", &[]), attack("loops_for_ever", &[]));
+    for guest in boot(&BOTH, ON, &[&touches, &endless]) {
+        let options = prepare(&guest, "x", &policy("x", REQUIRED, ""));
+        load(&guest, "lazaret-cell.x", "");
+        guest.write(
+            "/etc/hosts.profile",
+            &format!(
+                "abi <abi/3.0>,\n\
+                 profile service flags=(attach_disconnected) {{\n{EVERYTHING} signal,\n change_profile -> &lazaret-cell.*,\n}}\n\
+                 profile narrow flags=(attach_disconnected) {{\n{EVERYTHING} signal,\n change_profile -> &lazaret-cell.*,\n \
+                 deny /srv/granted/** r,\n}}\n\
+                 profile complaining flags=(attach_disconnected, complain) {{\n}}\n\
+                 profile closed flags=(attach_disconnected) {{\n{EVERYTHING} signal,\n}}\n\
+                 profile blind {{\n{EVERYTHING} signal,\n change_profile -> &lazaret-cell.*,\n}}\n\
+                 profile harmless flags=(attach_disconnected) {{\n{EVERYTHING} signal (receive),\n \
+                 signal (send) peer=harmless,\n change_profile -> &lazaret-cell.*,\n}}\n"
+            ),
+        );
+        assert_eq!(guest.root("apparmor_parser -r -K /etc/hosts.profile").status, 0);
+        let read = |profile: &str, prefix: &str, place: &str| {
+            under(profile, &format!("{prefix}lazaret call '{}' '{READ}' {place} 100 {options}", touches.display()))
+        };
+        let first = |output: Output| output.stdout.lines().next().unwrap_or_default().to_owned();
+        for who in ["root", "user"] {
+            let run = |command: String| guest.run(who, &command, b"");
+            for (profile, prefix) in [("service", ""), ("service", "setpriv --nnp "), ("complaining", "")] {
+                assert_eq!(first(run(read(profile, prefix, "/srv/granted/file"))), "7", "{profile} {prefix}");
+                assert_eq!(first(run(read(profile, prefix, "/srv/other/file"))), "-13", "{profile} {prefix}");
+            }
+            // What confines the host confines its plugins.
+            assert_eq!(first(run(read("narrow", "", "/srv/granted/file"))), "-13");
+            let refused = run(read("closed", "", "/srv/granted/file"));
+            assert!(refused.status != 0 && refused.stderr.contains("enter its AppArmor profile"), "{refused:?}");
+            assert!(refused.stderr.contains("change_profile -> &lazaret-cell.*"), "{refused:?}");
+            assert_lacks(&run(read("blind", "", "/srv/granted/file")), &["cannot be seen", "attach_disconnected"]);
+            // A host that may not end its cells would leave them behind.
+            let refused = run(read("harmless", "", "/srv/granted/file"));
+            assert_lacks(&refused, &["E-CELL-REACH", "<abstractions/lazaret-host>"]);
+            let left = guest.root("cat /proc/[0-9]*/comm | grep lazaret");
+            assert_eq!(left.stdout, "", "{left:?}");
+        }
+        let look = |profile: &str| {
+            let host = under(profile, &format!("lazaret call '{}' 'result() -> i32' {options}", endless.display()));
+            guest.user(&format!(
+                "({host}) & until cat /proc/[0-9]*/attr/apparmor/current | grep cell.x; do :; done 2>/dev/null; wait $!"
+            ))
+        };
+        assert_eq!(look("service").stdout.trim(), "lazaret-cell.x//&service (enforce)");
+        // A host that is killed takes its cells along, whatever confines it.
+        let host = under("service", &format!("lazaret call '{}' 'result() -> i32' {options}", endless.display()));
+        let killed = guest.user(&format!(
+            "({host}) & until cat /proc/[0-9]*/attr/apparmor/current | grep -q cell.x; do :; done 2>/dev/null; kill -9 $!; \
+             wait $!; while cat /proc/[0-9]*/attr/apparmor/current | grep -q cell.x; do :; done 2>/dev/null; echo gone"
+        ));
+        assert!(killed.stdout.contains("gone"), "{killed:?}");
+    }
+}
+
+#[test]
+fn the_shipped_profiles_confine_the_programs_and_every_shipped_policy() {
+    let (good, touches) = (plugin("good/types.c", &[]), plugin("good/touches_files.c", &[]));
+    let endless = attack("loops_for_ever", &[]);
+    for guest in boot(&BOTH, ON, &[&good, &touches, &endless]) {
+        let options = prepare(&guest, "x", &policy("x", "require = [\"apparmor\", \"landlock\", \"mount\"]", ""));
+        // As stage 1 does it, once and all of it.
+        load(&guest, "*", "");
+        let loaded = guest.root("cat /sys/kernel/security/apparmor/profiles").stdout;
+        assert!(loaded.lines().all(|line| line.ends_with(" (enforce)")) && loaded.lines().count() >= 7, "{loaded}");
+        for who in ["root", "user"] {
+            let run = |command: &str| guest.run(who, command, b"");
+            let mut policies = vec!["compute", "file-reader"];
+            if guest.kernel == Kernel::V6_12 {
+                policies.extend(["go", "network-client"]);
+            }
+            for name in policies {
+                let states = layers(&run(&seven(&good, &format!("--json --policy builtin:{name}"))));
+                let detail = format!("profile lazaret-cell.{name}, enforced");
+                assert_eq!(states["apparmor"]["enforced"]["detail"], detail.as_str(), "{who}");
+                // Nothing else is lost by being confined.
+                assert!(states["namespaces"]["enforced"].is_object(), "{states:?}");
+            }
+            let touch =
+                |signature: &str, arguments: &str| touch(&guest, who, &touches, [signature, arguments, &options]);
+            assert_eq!(touch(READ, "/srv/granted/file 100"), "7");
+            assert_eq!(touch(READ, "/etc/passwd 100"), "-2", "not in its file tree");
+            assert_eq!(touch(WRITE, &format!("/srv/written/{who} hello _")), "5");
+            // What a person does with the program still works.
+            let inspected =
+                run(&format!("cd /tmp && lazaret inspect '{}' >report.{who} && cat report.{who}", good.display()));
+            assert!(inspected.stdout.contains("digest"), "{inspected:?}");
+            // And what it never does is refused: executing other programs, for one.
+            let started = guest.run(who, &under("lazaret", "sh -c 'echo here; /bin/cat /etc/passwd; exit 7'"), b"");
+            assert_eq!((started.status, started.stdout.as_str()), (7, "here\n"), "{started:?}");
+        }
+        let look = format!(
+            "lazaret call '{}' 'result() -> i32' & until cat /proc/[0-9]*/attr/apparmor/current | grep cell.compute; do :; done \
+             2>/dev/null; wait $!",
+            endless.display()
+        );
+        assert_eq!(guest.user(&look).stdout, "lazaret-cell//&lazaret-cell.compute (enforce)\n");
+        // Nothing that is right is refused on the way.
+        let denied =
+            guest.root("dmesg | grep 'apparmor=\"DENIED\"' | grep -v 'profile=\"lazaret-cell.x\"\\|comm=\"sh\"'");
+        assert_eq!(denied.stdout, "", "{denied:?}");
+    }
+}
+
+/// What paths mean is the kernel's to say: the one that is written, and no other.
+#[test]
+fn odd_paths_mean_themselves() {
+    let touches = plugin("good/touches_files.c", &[]);
+    let odd = [
+        "a *",
+        "b?c",
+        "[x]y",
+        "{p,q}",
+        "q\"uote",
+        "back\\slash",
+        "@{HOME}",
+        "ünïcode ☃",
+        "tab\there",
+        "#no,comment",
+        "^k",
+    ];
+    let others = ["a b", "bxc", "xy", "p", "q\\\"uote", "backslash", "root", "unicode", "tab here", "no", "k"];
+    for guest in boot(&[Kernel::V6_12], "lsm=yama,apparmor", &[&touches]) {
+        let place = |name: &&str| format!("/srv/odd/{name}");
+        let granted = serde_json::to_string(&odd.iter().map(place).collect::<Vec<_>>()).expect("JSON");
+        let text = policy("odd", REQUIRED, "").replace("[\"/srv/granted\"]", &granted);
+        guest.root("mkdir -p /srv/odd");
+        for name in odd.iter().chain(&others) {
+            guest.run("root", "IFS= read -r name; echo inside >\"/srv/odd/$name\"", format!("{name}\n").as_bytes());
+        }
+        let options = prepare(&guest, "odd", &text);
+        load(&guest, "lazaret-cell.odd", "");
+        for (names, result) in [(odd, "7"), (others, "-13")] {
+            for name in names {
+                let call = format!(
+                    "IFS= read -r name; lazaret call '{}' '{READ}' \"/srv/odd/$name\" 100 {options}",
+                    touches.display()
+                );
+                let output = guest.run("user", &call, format!("{name}\n").as_bytes());
+                assert_eq!(output.stdout.lines().next(), Some(result), "{name}: {output:?}");
+            }
+        }
+    }
+}
+
+/// The reports of a call with `--explain --json`.
+fn reports(output: &Output) -> Vec<Json> {
+    let answer: Json = serde_json::from_str(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    answer["reports"]["list"].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn what_apparmor_refused_is_read_from_the_log_or_predicted_and_a_report_says_which() {
+    let (touches, changes) = (plugin("good/touches_files.c", &[]), plugin("good/changes_mode.c", &[]));
+    // AppArmor before Landlock, so that it is asked first.
+    for guest in boot(&BOTH, "lsm=apparmor,landlock,yama", &[&touches, &changes]) {
+        let options = prepare(&guest, "x", &policy("x", "require = [\"apparmor\", \"landlock\"]", ""));
+        load(&guest, "lazaret-cell.x", "");
+        guest.root("sysctl -w kernel.dmesg_restrict=1 kernel.printk_ratelimit=0");
+        for (who, evidence) in [("root", "kernel-log"), ("user", "prediction")] {
+            let read = format!("lazaret call '{}' '{READ}' /srv/other/file 100 {options} --explain", touches.display());
+            let found = reports(&guest.run(who, &format!("{read} --json"), b""));
+            let [report] = &found[..] else { panic!("{who}: {found:?}") };
+            assert_eq!(
+                (report["path"].as_str(), report["evidence"].as_str()),
+                (Some("/srv/other/file"), Some(evidence))
+            );
+            // Either would have: only the log knows.
+            assert_eq!(report["layer"], if who == "root" { "apparmor" } else { "landlock" });
+            assert_eq!(report["place"]["symbol"], "read_file");
+            let shown = guest.run(who, &read, b"").stderr;
+            assert!(
+                shown.contains("`/srv/other/file`") && shown.contains("read = [\"/srv/granted\", \"/srv/other/file\"]"),
+                "{shown}"
+            );
+            let word = if who == "root" { "the kernel's log says" } else { "predicted from the plan" };
+            assert!(shown.contains(word), "{shown}");
+            // What Landlock does not see: a mode.
+            let change = format!(
+                "lazaret call '{}' 'change_mode(path: cstr) -> i32' {{}} {options} --explain --json",
+                changes.display()
+            );
+            let found = reports(&guest.run(who, &change.replace("{}", "/srv/granted/file"), b""));
+            let [report] = &found[..] else { panic!("{who}: {found:?}") };
+            assert_eq!((report["layer"].as_str(), report["evidence"].as_str()), (Some("apparmor"), Some(evidence)));
+            assert_eq!(report["act"], "chmod");
+            // Its permitted twin.
+            guest.root("echo >/srv/written/mine; chown user /srv/written/mine");
+            let permitted = guest.run(who, &change.replace("{}", "/srv/written/mine"), b"");
+            if who == "user" {
+                assert!(permitted.stdout.contains("\"signed\": 0") || reports(&permitted).is_empty(), "{permitted:?}");
+            }
+        }
     }
 }

@@ -37,12 +37,18 @@ fn pack() -> Vec<u8> {
         archive.copy(&library, library.to_str().expect("UTF-8"));
     }
     // Where a distribution's parser looks for what rules mean (`abi`) and what kernels know, where it comes with such files.
-    for tree in ["/etc/apparmor.d/abi", "/etc/apparmor", "/usr/share/apparmor-features"] {
-        for file in fs::read_dir(tree).into_iter().flatten().flatten().map(|entry| entry.path()) {
-            if file.is_file() {
-                archive.copy(&file, file.to_str().expect("UTF-8"));
-            }
-        }
+    for tree in
+        ["abi", "abstractions", "tunables", "tunables/home.d", "tunables/multiarch.d", "tunables/xdg-user-dirs.d"]
+    {
+        archive.tree(&Path::new("/etc/apparmor.d").join(tree), &format!("/etc/apparmor.d/{tree}"));
+    }
+    for tree in ["/etc/apparmor", "/usr/share/apparmor-features"] {
+        archive.tree(Path::new(tree), tree);
+    }
+    // What is shipped lies in place, and nothing loads it but a scenario.
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../apparmor");
+    for tree in ["", "/abstractions", "/tunables", "/local"] {
+        archive.tree(&shipped.join(tree.trim_start_matches('/')), &format!("/etc/apparmor.d{tree}"));
     }
     archive.finish()
 }
@@ -85,6 +91,15 @@ impl Archive {
         let bytes = fs::read(from).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
         let mode = fs::metadata(from).expect("metadata").permissions().mode() & 0o777;
         self.add(to, mode, &bytes);
+    }
+
+    /// The files of a directory.
+    fn tree(&mut self, from: &Path, to: &str) {
+        let entries = fs::read_dir(from).into_iter().flatten().flatten();
+        for file in entries.map(|entry| entry.path()).filter(|path| path.is_file()) {
+            let name = file.file_name().and_then(|name| name.to_str()).expect("UTF-8");
+            self.copy(&file, &format!("{to}/{name}"));
+        }
     }
 
     fn add(&mut self, path: &str, mode: u32, bytes: &[u8]) {

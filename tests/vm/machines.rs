@@ -13,7 +13,7 @@ use crate::support::{attack, plugin};
 const USUAL: &str = "lsm=landlock,yama,apparmor,bpf";
 
 /// Calls a function of `good/types.c`, which answers 7.
-fn seven(plugin: &Path, options: &str) -> String {
+pub(super) fn seven(plugin: &Path, options: &str) -> String {
     format!("lazaret call '{}' 'u8(x: u8) -> u8' 7 {options}", plugin.display())
 }
 
@@ -26,7 +26,7 @@ fn requiring(guest: &Guest, layer: &str) -> String {
 
 /// What each layer's state is, of a call with `--json`.
 #[track_caller]
-fn layers(output: &Output) -> BTreeMap<String, Json> {
+pub(super) fn layers(output: &Output) -> BTreeMap<String, Json> {
     assert_eq!(output.status, 0, "{output:?}");
     let answer: Json = serde_json::from_str(&output.stdout).expect("JSON");
     let layers = answer["enforcement"]["layers"].as_array().expect("a list");
@@ -35,7 +35,7 @@ fn layers(output: &Output) -> BTreeMap<String, Json> {
 
 /// That the machine lacks something, and that these words are said about it.
 #[track_caller]
-fn assert_lacks(output: &Output, words: &[&str]) {
+pub(super) fn assert_lacks(output: &Output, words: &[&str]) {
     assert_eq!(output.status, 3, "{output:?}");
     for word in words {
         assert!(output.stderr.contains(word), "`{word}` is missing: {output:?}");

@@ -122,6 +122,9 @@ impl CellError {
                 "the C library ignored LD_AUDIT, as it does for programs that gain privileges when they are executed"
                     .into(),
             ),
+            Self::Step { step: Step::Profile, .. } => Some(
+                "the profile that confines the host must let its cells enter theirs: `change_profile -> &lazaret-cell.*,`".into(),
+            ),
             Self::Step { step: Step::Identity, .. } => {
                 Some("the host is root but may not change user: run it as an ordinary user".into())
             }

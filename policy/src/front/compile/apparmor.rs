@@ -32,7 +32,9 @@ impl Policy {
             ),
             ProfileState::Unseen => (
                 "whether AppArmor has the profile cannot be seen".to_owned(),
-                "mount securityfs at /sys/kernel/security and procfs at /proc, and let the host read them".to_owned(),
+                "mount securityfs at /sys/kernel/security and procfs at /proc; a host with a profile of its own needs \
+                 `flags=(attach_disconnected)` and `include <abstractions/lazaret-host>` in it"
+                    .to_owned(),
             ),
             ProfileState::Missing => (
                 format!("AppArmor has no profile `{name}`"),

@@ -3,7 +3,7 @@
 use super::layers::available;
 use super::report::MissingLayer;
 use crate::front::document::Layer;
-use crate::front::kernel::KernelSupport;
+use crate::front::kernel::{KernelSupport, ProfileState};
 use crate::front::policy::Policy;
 
 impl Policy {
@@ -12,12 +12,18 @@ impl Policy {
         const TRUNCATING: [u64; 6] = [0, 0, 0x200, 0, 0, 0];
         let rights = &self.effective.calls.rights;
         let truncates = |call: &str| rights.get(call).is_some_and(|right| right.grant.holds(&TRUNCATING));
+        // AppArmor lets a file be cut short only where it may be written. Signals it lets pass between cells of one policy, which
+        // have one profile.
+        let profile = self.asks_for(Layer::Apparmor) && kernel.profile == ProfileState::Enforced;
+        let truncating = !profile && (truncates("openat") || self.may("truncate"));
+        const OR: &str = ", or load the policy's AppArmor profile and name the layer `apparmor`";
         let acts = [
-            ("signals to other processes", "tgkill", self.may("tgkill"), 6),
-            ("files being cut short", "openat", truncates("openat") || self.may("truncate"), 3),
+            ("signals to other processes", "tgkill", self.may("tgkill"), 6, ""),
+            ("files being cut short", "openat", truncating, 3, OR),
         ];
-        acts.into_iter().filter(|(.., granted, _)| *granted).find_map(|(what, call, _, abi)| {
+        acts.into_iter().filter(|(_, _, granted, ..)| *granted).find_map(|(what, call, _, abi, or)| {
             let (found, help) = available(Layer::Landlock, abi, kernel).err()?;
+            let help = format!("{help}{or}");
             let found = format!("{found}, which does not see {what}; the policy allows `{call}`");
             let origin = rights.get(call)?.lines.first()?.origin();
             Some(MissingLayer { layer: Layer::Landlock, required: format!("landlock>={abi}"), origin, found, help })
