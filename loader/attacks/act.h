@@ -4,8 +4,8 @@
  *
  * The program has all of them in it (loader/build.rs, `lazaret prove`), where -DACT=NAME gives each a name of its own. What
  * that needs to know about an act stands on lines of their own below the first:
- *   alone: never | apart | LAYER …      it would harm the machine where layers are taken off, so it runs with all of them
- *                                       only; or where the cell has another user than its host, or cannot name it; or while
+ *   alone: never | apart LAYER …        it would harm the machine where layers are taken off, so it runs with all of them
+ *                                       only; or where the cell has another user than its host, or cannot name it, or while
  *                                       one of these is in force
  *   succeeds with: exit 0 | SIGNAL | ERRNO …   what getting its way looks like besides 0
  *   fails with: NUMBER                  a result that says that there was nothing to be had

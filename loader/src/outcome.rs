@@ -479,20 +479,7 @@ fn refused_by(
 }
 
 /// Calls that AppArmor looks at and Landlock does not.
-const UNSEEN: [&str; 12] = [
-    "chmod",
-    "fchmodat",
-    "fchmodat2",
-    "chown",
-    "lchown",
-    "fchownat",
-    "setxattr",
-    "lsetxattr",
-    "removexattr",
-    "lremovexattr",
-    "utimensat",
-    "utimes",
-];
+const UNSEEN: [&str; 6] = ["chmod", "fchmodat", "fchmodat2", "chown", "lchown", "fchownat"];
 
 /// What would grant a path, which is `named` before it was made printable.
 fn file_advice(path: &str, named: Option<&[u8]>, write: bool, policy: &Policy) -> Advice {

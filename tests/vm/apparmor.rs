@@ -371,3 +371,101 @@ fn what_apparmor_refused_is_read_from_the_log_or_predicted_and_a_report_says_whi
         }
     }
 }
+
+/// Acts that tell the layers apart. The others are tried by `lazaret prove` on the machine that runs the tests.
+const ACTS: [&str; 34] = [
+    "opens_a_file_not_granted",
+    "creates_a_file",
+    "truncates_a_file",
+    "lists_the_root",
+    "looks_whether_a_file_exists",
+    "gives_a_file_a_second_name",
+    "makes_a_pipe_with_a_name",
+    "locks_a_file",
+    "changes_the_mode_of_a_file",
+    "changes_the_owner_of_a_file",
+    "changes_the_times_of_a_file",
+    "signals_the_host",
+    "signals_the_host_by_handle",
+    "signals_a_thread_of_the_host",
+    "traces_the_host",
+    "seizes_the_host",
+    "reads_the_memory_of_the_host",
+    "writes_into_the_memory_of_the_host",
+    "reads_the_environment_of_the_host",
+    "takes_a_descriptor_of_the_host",
+    "connects_to_an_abstract_socket",
+    "mounts",
+    "leaves_its_namespaces",
+    "executes",
+    "executes_from_memory",
+    "takes_capabilities",
+    "connects",
+    "opens_an_udp_socket",
+    "opens_a_netlink_socket_for_routes",
+    "opens_a_packet_socket",
+    "opens_a_local_socket",
+    "makes_data_executable",
+    "maps_executable_memory",
+    "maps_code_from_a_memory_file",
+];
+
+/// The columns of the table: what is left of a cell.
+const PARTS: [&str; 6] = ["process", "seccomp", "landlock", "apparmor", "namespaces", "mdwe"];
+
+/// What one act came to: with all layers, and with each part alone.
+fn columns(act: &Json) -> Vec<String> {
+    let together = match act["verdict"].as_str() {
+        Some("stopped") => act["stopped_by"].as_str().unwrap_or("several"),
+        other => panic!("{other:?}: {act}"),
+    };
+    let alone = PARTS.map(|part| match act["alone"][part]["result"].as_str() {
+        Some("stopped") => "stops",
+        Some("not-stopped") => "-",
+        Some("same-as-process") => "own",
+        Some("untried") => "untried",
+        Some("absent") => "absent",
+        other => panic!("{other:?}: {act}"),
+    });
+    std::iter::once(together).chain(alone).map(str::to_owned).collect()
+}
+
+/// With all layers every act is stopped; what each layer does to it alone, on each kernel, stands in SECURITY.md.
+/// `LAZARET_BLESS=1` writes that table anew after a change that is meant.
+#[test]
+fn every_act_is_stopped_and_the_documents_say_by_which_layer_on_which_kernel() {
+    let mut found: Vec<Vec<Vec<String>>> = Vec::new();
+    for guest in boot(&BOTH, ON, &[]) {
+        guest.root("lazaret apparmor builtin:compute >/etc/apparmor.d/lazaret-cell.compute");
+        load(&guest, "lazaret-cell.compute", "");
+        for who in ["root", "user"] {
+            let proof = guest.run(who, &format!("lazaret prove --json --act {}", ACTS.join(" ")), b"");
+            assert_eq!(proof.status, 0, "{who}: {proof:?}");
+            let proof: Json = serde_json::from_str(&proof.stdout).expect("JSON");
+            let acts = proof["acts"].as_array().expect("acts");
+            let act =
+                |name: &&str| acts.iter().find(|act| act["name"] == *name).map(columns).expect("what was asked for");
+            let rows = ACTS.iter().map(act).collect();
+            if who == "user" {
+                found.push(rows);
+            }
+        }
+    }
+    // One kernel alone makes no table.
+    let [old, new] = &found[..] else { return };
+    let mut table = format!("| act | all | {} |\n|{}\n", PARTS.join(" | "), "---|".repeat(PARTS.len() + 2));
+    for ((name, old), new) in ACTS.iter().zip(old).zip(new) {
+        let both = |(old, new): (&String, &String)| if old == new { old.clone() } else { format!("{old} / {new}") };
+        let columns: Vec<String> = old.iter().zip(new).map(both).collect();
+        table += &format!("| `{name}` | {} |\n", columns.join(" | "));
+    }
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../SECURITY.md");
+    let text = std::fs::read_to_string(&file).expect("SECURITY.md");
+    let (before, rest) = text.split_once("<!-- acts -->\n").expect("where the table begins");
+    let (stands, after) = rest.split_once("<!-- end of acts -->\n").expect("where it ends");
+    if std::env::var_os("LAZARET_BLESS").is_some() {
+        std::fs::write(&file, format!("{before}<!-- acts -->\n{table}<!-- end of acts -->\n{after}")).expect("write");
+    } else {
+        assert_eq!(stands, table, "if this is meant, bless it");
+    }
+}

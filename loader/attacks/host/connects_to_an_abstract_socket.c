@@ -1,4 +1,5 @@
 /* Connects to a service by a name outside of the file system, where no file permission guards it. */
+/* alone: apart apparmor */
 #include "act.h"
 #include <sys/socket.h>
 #include <sys/un.h>

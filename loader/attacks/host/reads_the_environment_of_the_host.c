@@ -1,4 +1,5 @@
 /* Reads the environment of the host, where tokens and passwords are kept. */
+/* alone: apart apparmor */
 #include "act.h"
 #include <fcntl.h>
 #include <stdio.h>

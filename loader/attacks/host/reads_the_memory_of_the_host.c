@@ -1,4 +1,5 @@
 /* Reads the memory of the host, with every secret in it. */
+/* alone: apart apparmor */
 #include "act.h"
 #include <sys/uio.h>
 static int act(void) {

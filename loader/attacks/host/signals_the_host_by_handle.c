@@ -1,4 +1,5 @@
 /* Signals the host through a handle, which no check of process ids sees. */
+/* alone: apart apparmor */
 #include "act.h"
 #include <signal.h>
 #ifndef SYS_pidfd_open

@@ -1,4 +1,5 @@
 /* Takes an open file out of the host, whatever the host may read. */
+/* alone: apart apparmor */
 #include "act.h"
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434

@@ -47,8 +47,7 @@ impl Act {
         match self.alone {
             // What is aimed at the host would hit it where both are one user and no layer is between them.
             None => self.group != "host" || apart,
-            Some("apart") => apart,
-            Some(parts) => parts.split_whitespace().any(|word| word == part.name()),
+            Some(words) => words.split_whitespace().any(|word| word == part.name() || word == "apart" && apart),
         }
     }
 }

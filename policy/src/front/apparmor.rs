@@ -1,7 +1,7 @@
 //! From a policy to the AppArmor profile of its cells, as text for `apparmor_parser(8)` (apparmor.d(5), ABI 3.0). It grants
 //! what Landlock grants, and of what Landlock does not see (sockets, signals, locks) what the filters grant. Everything else
 //! that AppArmor mediates it refuses: executing, mapping files as code, tracing, capabilities, mounts, other profiles; and
-//! changing modes, owners and attributes outside of what may be written.
+//! changing modes and owners outside of what may be written. It does not look at times and attributes of files.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -209,7 +209,7 @@ pub(crate) fn compile_watching(calls: &Calls, refusals: &Refusals, arch: Arch) -
 }
 
 /// Calls that Landlock or AppArmor may refuse though the filter permits them: where their path is, and what is asked.
-const WATCHED: [(&str, u16, &str); 32] = [
+const WATCHED: [(&str, u16, &str); 26] = [
     ("open", 0, "whether the file may be read, written or executed"),
     ("openat", 1, "the same"),
     ("openat2", 1, "the same"),
@@ -236,12 +236,6 @@ const WATCHED: [(&str, u16, &str); 32] = [
     ("chown", 0, "the same"),
     ("lchown", 0, "the same"),
     ("fchownat", 1, "the same"),
-    ("setxattr", 0, "the same"),
-    ("lsetxattr", 0, "the same"),
-    ("removexattr", 0, "the same"),
-    ("lremovexattr", 0, "the same"),
-    ("utimensat", 1, "the same"),
-    ("utimes", 0, "the same"),
 ];
 
 /// Where the leaf permits, it asks once more: from where.
