@@ -29,11 +29,15 @@ mod words;
 pub use advice::{Advice, Allowance};
 pub use apparmor::{PROFILE_PREFIX, Profile};
 pub use arch::{syscall_name, syscall_number};
-pub use compile::{Demand, Dropped, LayerStatus, Missing, MissingLayer, Planned, RulesTooLarge, State, Variables};
+pub use compile::{
+    Demand, Dropped, Lack, LayerStatus, Missing, MissingLayer, Planned, RulesTooLarge, State, Variables, lack,
+    lack_of_profile,
+};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, Palette, Severity};
 pub use document::{Document, Layer, Layout, Limit, OnDeny};
 pub use explain::{Explanation, Line};
 pub use kernel::{Arch, KernelSupport, ProfileState};
+pub use landlock::lacking as lacking_landlock;
 pub use narrow::Removed;
 pub use policy::{MAX_CHAIN, Policy, Request};
 pub use profiles::{builtin, builtin_names};

@@ -2,7 +2,7 @@
 
 use lazaret_policy::{
     Arch, Cgroup, Demand, KernelSupport, Layer, LayerStatus, Limit, MissingLayer, Namespaces, Plan, Planned, Policy,
-    ProfileState, Request, Source, State, Variables,
+    ProfileState, Request, Source, State, Variables, lack, lack_of_profile,
 };
 
 const EVERY: Namespaces = Namespaces { user: true, pid: true, mount: true, net: true, ipc: true, uts: true };
@@ -203,4 +203,44 @@ fn as_many_processors_as_threads_unless_somebody_says_fewer() {
     let fewer = planned("[limits]\nprocessors = 1\n", &root);
     assert!(enforced(&fewer, Layer::Limits).1[0].starts_with("`processors`: "));
     assert_eq!(enforced(&planned("", &root), Layer::Limits).1, Vec::<String>::new());
+}
+
+#[test]
+fn what_a_kernel_lacks_is_said_in_the_words_of_a_refused_load() {
+    let bare = KernelSupport { landlock_abi: 2, seccomp: false, mdwe: false, ..kernel() };
+    for (layer, require) in [
+        (Layer::Seccomp, "seccomp"),
+        (Layer::Mdwe, "mdwe"),
+        (Layer::Namespaces, "namespaces"),
+        (Layer::Mount, "mount"),
+        (Layer::Cgroup, "cgroup"),
+    ] {
+        let said = policy(&format!("[layers]\nrequire = [\"{require}\"]\n")).plan(&bare, &Variables::default());
+        let layers = said.expect_err("refused").layers;
+        let said = layers.iter().find(|missing| missing.layer == layer).expect("missing");
+        let lack = lack(layer, 0, &bare).expect("a lack");
+        assert_eq!((&lack.found, &lack.help), (&said.found, &said.help), "{require}");
+    }
+    assert_eq!(lack(Layer::Landlock, 2, &bare), None);
+    assert_eq!(lack(Layer::Landlock, 6, &bare).expect("a lack").help, "use Linux 6.12 or newer");
+    let whole = KernelSupport { namespaces: EVERY, cgroup: true, ..kernel() };
+    assert!(Layer::ALL.into_iter().all(|layer| lack(layer, 0, &whole).is_none()));
+}
+
+#[test]
+fn every_state_of_a_profile_but_the_best_has_a_remedy() {
+    use ProfileState::{Different, Enforced, Lenient, Missing, Off, Uncompared, Unseen};
+    let policy = policy("[layers]\nrequire = [\"apparmor\"]\n");
+    for state in [Off, Unseen, Missing, Lenient, Different, Uncompared] {
+        let kernel = KernelSupport { profile: state, ..kernel() };
+        let said = policy.plan(&kernel, &Variables::default()).expect_err("refused").layers.remove(0);
+        let lack = policy.lack_of_profile(state, &Variables::default()).expect("a lack");
+        assert_eq!((lack.found, lack.help), (said.found, said.help), "{state:?}");
+    }
+    assert_eq!(policy.lack_of_profile(Enforced, &Variables::default()), None);
+    let program = lack_of_profile(Missing, "host", "/etc/apparmor.d/usr.bin.host", "write it").expect("a lack");
+    assert!(
+        program.help.starts_with("write it, then `apparmor_parser -r /etc/apparmor.d/usr.bin.host`"),
+        "{program:?}"
+    );
 }

@@ -20,8 +20,10 @@ use crate::front::policy::Policy;
 use crate::front::{landlock, seccomp};
 use crate::plan::{Channel, Identity, Landlock, Limits, PathRule, Plan, Seccomp};
 
+pub use apparmor::lack_of_profile;
 use layers::available;
-pub use report::{Demand, Dropped, LayerStatus, Missing, MissingLayer, State};
+pub use layers::lack;
+pub use report::{Demand, Dropped, Lack, LayerStatus, Missing, MissingLayer, State};
 
 /// The user and group that cells of a root host become: `nobody`, the kernel's overflow id.
 const NOBODY: u32 = 65_534;

@@ -40,8 +40,9 @@ pub(crate) fn handled(level: u32) -> Handled {
     }
 }
 
-/// What an older kernel cannot enforce.
-pub(crate) fn lacking(level: u32) -> Vec<&'static str> {
+/// What a kernel with this ABI of Landlock cannot enforce with it.
+#[must_use]
+pub fn lacking(level: u32) -> Vec<&'static str> {
     ADDED.iter().filter(|(abi, _)| *abi > level).map(|(_, what)| *what).collect()
 }
 

@@ -1,6 +1,7 @@
 //! Whether a cell gets its AppArmor profile, and what to do where the machine does not have it as the policy says.
 
 use super::Variables;
+use super::report::Lack;
 use crate::front::document::Layer;
 use crate::front::kernel::{KernelSupport, ProfileState};
 use crate::front::policy::Policy;
@@ -14,6 +15,12 @@ impl Policy {
 
     /// What there is instead of the enforced profile, and how to get it.
     pub(super) fn profile_missing(&self, kernel: &KernelSupport, variables: &Variables) -> Option<(String, String)> {
+        self.lack_of_profile(kernel.profile, variables).map(|Lack { found, help }| (found, help))
+    }
+
+    /// What there is instead of this policy's profile, where it stands so.
+    #[must_use]
+    pub fn lack_of_profile(&self, state: ProfileState, variables: &Variables) -> Option<Lack> {
         let name = self.profile_name(variables);
         let file = format!("/etc/apparmor.d/{name}");
         // The policy's own text is the last but for what caps it; a person knows which file that is.
@@ -21,45 +28,51 @@ impl Policy {
         let bundle =
             bundle.map(|path| format!(" --bundle {}", quoted(&path.display().to_string()))).unwrap_or_default();
         let make = format!("`lazaret apparmor {}{bundle} > {file}`", quoted(self.main_source()));
-        let load = format!("`apparmor_parser -r {file}`");
-        let (found, help) = match kernel.profile {
-            ProfileState::Enforced => return None,
-            ProfileState::Off => (
-                "the kernel runs without AppArmor".to_owned(),
-                "boot with `apparmor=1 security=apparmor` on the kernel command line, or where it has `lsm=` with `apparmor` \
-                 in that list; the kernel needs CONFIG_SECURITY_APPARMOR"
-                    .to_owned(),
-            ),
-            ProfileState::Unseen => (
-                "whether AppArmor has the profile cannot be seen".to_owned(),
-                "mount securityfs at /sys/kernel/security and procfs at /proc; a host with a profile of its own needs \
-                 `flags=(attach_disconnected)` and `include <abstractions/lazaret-host>` in it"
-                    .to_owned(),
-            ),
-            ProfileState::Missing => (
-                format!("AppArmor has no profile `{name}`"),
-                format!("{make}, then {load}; at every boot the init system loads what lies in /etc/apparmor.d"),
-            ),
-            ProfileState::Lenient => (
-                format!("AppArmor does not enforce the profile `{name}`"),
-                format!(
-                    "`aa-enforce {file}`, and set `APPARMOR=enforce` in /etc/default/apparmor where that file exists (Void \
-                     Linux loads profiles in complain mode by default)"
-                ),
-            ),
-            ProfileState::Different => (
-                format!("the profile `{name}` that AppArmor has is not the one that this policy means"),
-                format!("{make}, then {load}"),
-            ),
-            ProfileState::Uncompared => (
-                format!("nothing here can say what the profile `{name}` that AppArmor has permits"),
-                "install apparmor_parser, and let the host execute it: in a profile of its own with `include \
-                 <abstractions/lazaret-host>`"
-                    .to_owned(),
-            ),
-        };
-        Some((found, help))
+        lack_of_profile(state, &name, &file, &make)
     }
+}
+
+/// What there is instead of an enforced profile that lies in `file`, and how to get it; `make` says how the file comes there.
+#[must_use]
+pub fn lack_of_profile(state: ProfileState, name: &str, file: &str, make: &str) -> Option<Lack> {
+    let load = format!("`apparmor_parser -r {file}`");
+    let (found, help) = match state {
+        ProfileState::Enforced => return None,
+        ProfileState::Off => (
+            "the kernel runs without AppArmor".to_owned(),
+            "boot with `apparmor=1 security=apparmor` on the kernel command line, or where it has `lsm=` with `apparmor` \
+             in that list; the kernel needs CONFIG_SECURITY_APPARMOR"
+                .to_owned(),
+        ),
+        ProfileState::Unseen => (
+            "whether AppArmor has the profile cannot be seen".to_owned(),
+            "mount securityfs at /sys/kernel/security and procfs at /proc; a host with a profile of its own needs \
+             `flags=(attach_disconnected)` and `include <abstractions/lazaret-host>` in it"
+                .to_owned(),
+        ),
+        ProfileState::Missing => (
+            format!("AppArmor has no profile `{name}`"),
+            format!("{make}, then {load}; at every boot the init system loads what lies in /etc/apparmor.d"),
+        ),
+        ProfileState::Lenient => (
+            format!("AppArmor does not enforce the profile `{name}`"),
+            format!(
+                "`aa-enforce {file}`, and set `APPARMOR=enforce` in /etc/default/apparmor where that file exists (Void \
+                 Linux loads profiles in complain mode by default)"
+            ),
+        ),
+        ProfileState::Different => (
+            format!("the profile `{name}` that AppArmor has is not the one that this policy means"),
+            format!("{make}, then {load}"),
+        ),
+        ProfileState::Uncompared => (
+            format!("nothing here can say what the profile `{name}` that AppArmor has permits"),
+            "install apparmor_parser, and let the host execute it: in a profile of its own with `include \
+             <abstractions/lazaret-host>`"
+                .to_owned(),
+        ),
+    };
+    Some(Lack { found, help })
 }
 
 /// A word for a shell.

@@ -2,8 +2,8 @@
 
 use super::Variables;
 use super::cgroup::cgroup_missing;
-use super::namespaces::mount_missing;
-use super::report::{Demand, LayerStatus, State};
+use super::namespaces::{Network, mount_missing, namespaces_missing};
+use super::report::{Demand, Lack, LayerStatus, State};
 use crate::front::document::Layer;
 use crate::front::kernel::KernelSupport;
 use crate::front::narrow::DEFAULTS;
@@ -101,6 +101,17 @@ impl Policy {
             _ => Vec::new(),
         }
     }
+}
+
+/// What there is instead of a layer on a kernel, whatever policy asks for it; `abi` is the least that Landlock must have. Of
+/// AppArmor only a policy can say, or [`lack_of_profile`](super::lack_of_profile).
+#[must_use]
+pub fn lack(layer: Layer, abi: u32, kernel: &KernelSupport) -> Option<Lack> {
+    let lack = match layer {
+        Layer::Namespaces => namespaces_missing(kernel, Network::Own),
+        other => available(other, abi, kernel).err(),
+    };
+    lack.map(|(found, help)| Lack { found, help })
 }
 
 /// What there is instead of a layer, and how to get it.

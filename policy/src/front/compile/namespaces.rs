@@ -33,26 +33,20 @@ impl Policy {
         })
     }
 
-    /// Needed namespaces that this host cannot make.
-    fn lacks_namespaces(&self, kernel: &KernelSupport) -> Vec<&'static str> {
-        let have = possible(kernel);
-        let needs_net = self.shares_network().is_none();
-        let needed = [("pid", have.pid), ("ipc", have.ipc), ("uts", have.uts), ("net", have.net || !needs_net)];
-        needed.into_iter().filter(|(_, have)| !have).map(|(name, _)| name).collect()
-    }
-
     /// What there is instead of all that the layer means.
     pub(super) fn namespaces_missing(&self, kernel: &KernelSupport) -> Option<(String, String)> {
-        let lacks = self.lacks_namespaces(kernel);
-        let names = lacks.join(", ");
-        (!lacks.is_empty()).then(|| (format!("this host cannot make namespaces of the kinds {names}"), help(kernel)))
+        namespaces_missing(kernel, self.network())
+    }
+
+    fn network(&self) -> Network {
+        if self.shares_network().is_some() { Network::Shared } else { Network::Own }
     }
 
     pub(super) fn namespaces_state(&self, kernel: &KernelSupport) -> State {
         let has = self.plan_namespaces(kernel);
         let own = [("pid", has.pid), ("ipc", has.ipc), ("uts", has.uts), ("net", has.net), ("user", has.user)];
         let own: Vec<&str> = own.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect();
-        let lacks = self.lacks_namespaces(kernel);
+        let lacks = lacks(kernel, self.network());
         // A user namespace by itself keeps nothing apart.
         if own.iter().all(|name| *name == "user") {
             return State::Absent {
@@ -76,6 +70,28 @@ fn internet() -> Permission {
         either.add(Conjunction([domain].into()));
     }
     either
+}
+
+/// Whether a cell reaches its host's network.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Network {
+    Shared,
+    Own,
+}
+
+/// Needed namespaces that this host cannot make.
+fn lacks(kernel: &KernelSupport, network: Network) -> Vec<&'static str> {
+    let have = possible(kernel);
+    let net = have.net || network == Network::Shared;
+    let needed = [("pid", have.pid), ("ipc", have.ipc), ("uts", have.uts), ("net", net)];
+    needed.into_iter().filter(|(_, have)| !have).map(|(name, _)| name).collect()
+}
+
+/// What there is instead of the namespaces of a cell with such a network.
+pub(super) fn namespaces_missing(kernel: &KernelSupport, network: Network) -> Option<(String, String)> {
+    let lacks = lacks(kernel, network);
+    let names = lacks.join(", ");
+    (!lacks.is_empty()).then(|| (format!("this host cannot make namespaces of the kinds {names}"), help(kernel)))
 }
 
 /// What this host can make: an ordinary user makes the others inside a user namespace only.

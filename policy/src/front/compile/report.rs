@@ -60,6 +60,15 @@ pub struct Dropped {
     pub origin: Origin,
 }
 
+/// What there is instead of something that a policy may ask for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Lack {
+    /// What there is instead.
+    pub found: String,
+    /// How to get it.
+    pub help: String,
+}
+
 /// This machine lacks what the policy requires.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
