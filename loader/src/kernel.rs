@@ -16,7 +16,7 @@ pub(crate) fn probe(namespaces: Namespaces, groups: Option<&Delegated>) -> Kerne
     KernelSupport {
         arch: Arch::NATIVE,
         landlock_abi: lazaret_cell::probe::landlock_abi(),
-        seccomp: Path::new("/proc/sys/kernel/seccomp/actions_avail").exists(),
+        seccomp: lazaret_cell::probe::seccomp(),
         mdwe: lazaret_cell::probe::mdwe(),
         namespaces,
         root: is_root(),

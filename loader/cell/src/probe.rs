@@ -11,6 +11,17 @@ pub fn landlock_abi() -> u32 {
     u32::try_from(version).unwrap_or(0)
 }
 
+/// Whether the kernel has filters that end a process (`seccomp(2)`, Linux 4.14).
+#[must_use]
+pub fn seccomp() -> bool {
+    const NO_FLAGS: libc::c_uint = 0;
+    let action = libc::SECCOMP_RET_KILL_PROCESS;
+    // SAFETY: this operation reads one number, which lives until the call returned.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_GET_ACTION_AVAIL, NO_FLAGS, &raw const action) };
+    answer == 0
+}
+
 /// Whether the kernel has `PR_SET_MDWE(2const)` (Linux 6.3).
 #[must_use]
 pub fn mdwe() -> bool {
