@@ -8,6 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use lazaret_policy::Cgroup;
+use thiserror::Error;
+
+use crate::open;
 
 /// What a group of a cell needs.
 const CONTROLLERS: [&str; 3] = ["cpu", "memory", "pids"];
@@ -21,25 +24,47 @@ pub(crate) struct Delegated {
     path: PathBuf,
 }
 
+/// Why there is no such group.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub(crate) enum NotDelegated {
+    #[error("no hierarchy of version 2 with the host in it is mounted")]
+    NoTree,
+    #[error("the host is in no group beneath the top of the tree, or in one directly beneath it")]
+    Top,
+    #[error("the group `{}` does not pass on all of cpu, memory and pids", open::shown(_0))]
+    Controllers(PathBuf),
+    #[error("the group `{}` is not this user's to change", open::shown(_0))]
+    Owner(PathBuf),
+}
+
 impl Delegated {
     /// The group above this process's own, where it passes the controllers on and this user may make groups in it and move
     /// processes into them. Not the own one: a group that has processes can pass none on ("no internal processes"). None
     /// further up: cells would leave the limits that the host lives under. Not the top: nobody delegated that. Removes what
     /// hosts that were killed left there.
-    pub(crate) fn find() -> Option<Self> {
-        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
-        let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let own = own_group(&mounts, &groups)?;
-        let found = own.parent()?;
+    pub(crate) fn find() -> Result<Self, NotDelegated> {
+        let read = |path| fs::read_to_string(path).map_err(|_| NotDelegated::NoTree);
+        let own = own_group(&read("/proc/self/mountinfo")?, &read("/proc/self/cgroup")?).ok_or(NotDelegated::NoTree)?;
+        let found = own.parent().ok_or(NotDelegated::Top)?;
         let writable = |path: &Path| rustix::fs::access(path, WRITE).is_ok();
-        // The top of the tree has no limits.
-        let below_the_top = found.join("memory.max").exists();
-        if !(below_the_top && passes_on(found) && writable(found) && writable(&found.join("cgroup.procs"))) {
-            return None;
+        // Every group has a type but the one at the top.
+        if !found.join("cgroup.type").exists() {
+            return Err(NotDelegated::Top);
+        }
+        if !passes_on(found) {
+            return Err(NotDelegated::Controllers(found.to_owned()));
+        }
+        if !(writable(found) && writable(&found.join("cgroup.procs"))) {
+            return Err(NotDelegated::Owner(found.to_owned()));
         }
         let delegated = Self { path: found.to_owned() };
         delegated.sweep();
-        Some(delegated)
+        Ok(delegated)
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A new group with the caps of a plan, for one process.

@@ -219,7 +219,7 @@ impl Host {
 
     /// Where control groups for cells can be made.
     fn groups(&self) -> Option<&Delegated> {
-        self.groups.get_or_init(Delegated::find).as_ref()
+        self.groups.get_or_init(|| Delegated::find().ok()).as_ref()
     }
 
     /// A process to fork the cell from, and the libraries that the cell must still map.
