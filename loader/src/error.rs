@@ -116,3 +116,9 @@ impl Error {
         }
     }
 }
+
+/// The sentence of an error and of everything below it, once each.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

@@ -81,7 +81,7 @@ fn elements(parameter: &Parameter, element: Scalar, word: &OsStr) -> Result<Vec<
     if let Some(path) = bytes.strip_prefix(b"@") {
         let path = Path::new(OsStr::from_bytes(path));
         return crate::open::small(path, FILE_LIMIT).map_err(|error| WordError {
-            what: format!("argument `{}`: {}", parameter.name, super::show::chain(&error)),
+            what: format!("argument `{}`: {}", parameter.name, crate::error::chain(&error)),
             hint: Some("`@FILE` passes what a file holds, and `text:@…` a text that begins with `@`".into()),
         });
     }

@@ -46,7 +46,7 @@ pub(super) fn run(words: &ProveWords, out: &mut impl Write) -> io::Result<ExitSt
     if words.json {
         show::json(&Answer { schema: show::SCHEMA, proof: &proof }, out)?;
     } else {
-        terminal::print(&proof, io::stdout().is_terminal(), out)?;
+        terminal::print(&proof, out)?;
     }
     if let Some(path) = &words.html {
         if let Err(error) = fs::write(path, html::page(&proof)) {

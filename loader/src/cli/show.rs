@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::audit::escape;
 use crate::call::{Output, SignatureError, Value};
 use crate::cell::{CellError, Enforcement, Reports};
-use crate::error::{Error, ExitStatus};
+use crate::error::{Error, ExitStatus, chain};
 use crate::outcome::{CallRefusal, Crash, Evidence, Outcome, TimeLimit, Violation};
 use crate::trust::Acceptance;
 
@@ -73,23 +73,64 @@ pub(super) fn messages() -> impl Write {
     Messages(io::stderr())
 }
 
-/// Colours, where standard error is a terminal.
-struct Paint {
+/// Colours, where somebody looks at them.
+pub(super) struct Paint {
     on: bool,
 }
 
 impl Paint {
+    /// Where standard error is a terminal.
     fn stderr() -> Self {
         Self { on: io::stderr().is_terminal() }
     }
 
-    fn bold_red(&self, text: &str) -> String {
-        if self.on { format!("\x1b[1;31m{text}\x1b[0m") } else { text.to_owned() }
+    /// Where standard output is a terminal.
+    pub(super) fn stdout() -> Self {
+        Self { on: io::stdout().is_terminal() }
+    }
+
+    fn with(&self, code: &str, text: &str) -> String {
+        if self.on { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+
+    pub(super) fn bold(&self, text: &str) -> String {
+        self.with("1", text)
+    }
+
+    pub(super) fn bold_red(&self, text: &str) -> String {
+        self.with("1;31", text)
+    }
+
+    pub(super) fn green(&self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    pub(super) fn yellow(&self, text: &str) -> String {
+        self.with("33", text)
     }
 
     fn cyan(&self, text: &str) -> String {
-        if self.on { format!("\x1b[36m{text}\x1b[0m") } else { text.to_owned() }
+        self.with("36", text)
     }
+}
+
+/// Widest line of a table for people.
+pub(super) const WIDTH: usize = 100;
+
+/// Text in lines of at most so many characters; a longer word has a line of its own.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 fn headline(kind: &str, code: &str, message: &str) -> io::Result<()> {
@@ -148,12 +189,6 @@ pub(super) fn signature_error(error: &SignatureError, as_json: bool, out: &mut i
     };
     json(&JsonError { schema: SCHEMA, error: reason }, out)?;
     Ok(ExitStatus::Usage)
-}
-
-/// The sentence of an error and of everything below it, once each.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// An error in JSON, with what its step knows.

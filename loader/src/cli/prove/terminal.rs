@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::super::show::{self, Paint, WIDTH};
 use super::symbol;
 use crate::prove::{Alone, Part, Proof, Row, Verdict};
 
@@ -9,12 +10,9 @@ use crate::prove::{Alone, Part, Proof, Row, Verdict};
 const NAME: usize = 42;
 const PART: usize = 4;
 
-/// Widest line.
-const WIDTH: usize = 100;
-
-pub(super) fn print(proof: &Proof, coloured: bool, out: &mut impl Write) -> io::Result<()> {
+pub(super) fn print(proof: &Proof, out: &mut impl Write) -> io::Result<()> {
     let parts: Vec<Part> = Part::ALL.into_iter().filter(|part| is_anywhere(proof, *part)).collect();
-    let paint = Paint { coloured };
+    let paint = Paint::stdout();
     writeln!(out, "{} on Linux {} ({})", title(proof), proof.kernel.release, proof.kernel.machine)?;
     for group in groups(proof) {
         let columns: String = parts.iter().map(|part| format!("{:<PART$}", short(*part))).collect();
@@ -42,7 +40,7 @@ fn print_row(row: &Row, parts: &[Part], paint: &Paint, out: &mut impl Write) -> 
     match row.verdict {
         Verdict::Stopped { .. } => writeln!(out, "{text}")?,
         Verdict::Permitted { .. } => writeln!(out, "{}", paint.yellow(&text))?,
-        Verdict::NotStopped { .. } => writeln!(out, "{}", paint.red(&text))?,
+        Verdict::NotStopped { .. } => writeln!(out, "{}", paint.bold_red(&text))?,
     }
     line.map_or(Ok(()), |line| writeln!(out, "    {}", paint.yellow(&line)))
 }
@@ -124,7 +122,7 @@ fn legend(proof: &Proof, parts: &[Part]) -> String {
 
 fn summary(proof: &Proof, paint: &Paint) -> String {
     let text = wrapped(&sentence(proof));
-    if proof.summary.not_stopped > 0 { paint.red(&text) } else { text }
+    if proof.summary.not_stopped > 0 { paint.bold_red(&text) } else { text }
 }
 
 /// What all came to.
@@ -146,38 +144,5 @@ pub(super) fn sentence(proof: &Proof) -> String {
 }
 
 fn wrapped(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= WIDTH => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
-}
-
-struct Paint {
-    coloured: bool,
-}
-
-impl Paint {
-    fn with(&self, code: &str, text: &str) -> String {
-        if self.coloured { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
-
-    fn bold(&self, text: &str) -> String {
-        self.with("1", text)
-    }
-
-    fn red(&self, text: &str) -> String {
-        self.with("1;31", text)
-    }
-
-    fn yellow(&self, text: &str) -> String {
-        self.with("33", text)
-    }
+    show::wrapped(text, WIDTH).join("\n")
 }
