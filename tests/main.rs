@@ -7,6 +7,7 @@ mod attacks;
 mod bad_input;
 mod calls;
 mod cli;
+mod doctor;
 mod hostile;
 mod layers;
 mod prove;

@@ -15,6 +15,7 @@
 //! (kernel-parameters(7)); everything else is changed by commands as root, `umount /proc` for example.
 
 mod apparmor;
+mod doctor;
 mod guest;
 mod initramfs;
 mod kernels;

@@ -83,22 +83,10 @@ pub(crate) fn profile(policy: &Policy, variables: &Variables) -> Profile {
 impl Profiles {
     /// How the profile stands, and where it is if all is well.
     pub(crate) fn look(&self, profile: &Profile) -> (ProfileState, Option<LoadedProfile>) {
-        match lsm() {
-            Lsm::On => {}
-            Lsm::Off => return (ProfileState::Off, None),
-            Lsm::Unseen => return (ProfileState::Unseen, None),
-        }
-        let place = match find(&profile.name) {
-            Ok(Some(place)) => place,
-            Ok(None) => return (ProfileState::Missing, None),
-            Err(error) => {
-                tracing::warn!(%error, path = PROFILES, "AppArmor's profiles");
-                return (ProfileState::Unseen, None);
-            }
+        let place = match enforced(&profile.name) {
+            Ok(place) => place,
+            Err(state) => return (state, None),
         };
-        if !is_enforced(&place) {
-            return (ProfileState::Lenient, None);
-        }
         let has = DIGESTS.iter().enumerate().find_map(|(at, (file, _))| Some((at, *file, word(&place.join(file))?)));
         let Some((at, file, has)) = has else { return (ProfileState::Uncompared, None) };
         match self.compile(&profile.text) {
@@ -113,13 +101,13 @@ impl Profiles {
         }
     }
 
-    fn compile(&self, text: &str) -> io::Result<[String; 2]> {
+    /// The digests of what a text compiles to.
+    pub(crate) fn compile(&self, text: &str) -> io::Result<[String; 2]> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(digests) = compiled.get(text) {
             return Ok(digests.clone());
         }
-        let parser =
-            PARSERS.into_iter().map(Path::new).find(|parser| parser.is_file()).ok_or(io::ErrorKind::NotFound)?;
+        let parser = parser().ok_or(io::ErrorKind::NotFound)?;
         // As the init system compiles it: with the machine's own settings, for the kernel that runs.
         let words = ["--skip-kernel-load", "--skip-cache", "--quiet", "--stdout"];
         let bytes = process::output(parser, &words, text_file(text)?, COMPILED_LIMIT, PATIENCE)?;
@@ -127,6 +115,11 @@ impl Profiles {
         compiled.insert(text.to_owned(), digests.clone());
         Ok(digests)
     }
+}
+
+/// Where the compiler of profiles is.
+pub(crate) fn parser() -> Option<&'static Path> {
+    PARSERS.into_iter().map(Path::new).find(|parser| parser.is_file())
 }
 
 fn text_file(text: &str) -> io::Result<OwnedFd> {
@@ -153,6 +146,24 @@ fn find(name: &str) -> io::Result<Option<PathBuf>> {
         }
     }
     Ok(None)
+}
+
+/// Where the kernel has an enforced profile of that name, whatever its rules are; or how it stands instead.
+pub(crate) fn enforced(name: &str) -> Result<PathBuf, ProfileState> {
+    match lsm() {
+        Lsm::On => {}
+        Lsm::Off => return Err(ProfileState::Off),
+        Lsm::Unseen => return Err(ProfileState::Unseen),
+    }
+    match find(name) {
+        Ok(Some(place)) if is_enforced(&place) => Ok(place),
+        Ok(Some(_)) => Err(ProfileState::Lenient),
+        Ok(None) => Err(ProfileState::Missing),
+        Err(error) => {
+            tracing::warn!(%error, path = PROFILES, "AppArmor's profiles");
+            Err(ProfileState::Unseen)
+        }
+    }
 }
 
 fn is_enforced(place: &Path) -> bool {

@@ -4,6 +4,7 @@ mod apparmor;
 mod arguments;
 mod call;
 mod demo;
+mod doctor;
 mod inspect;
 mod policy;
 mod prove;
@@ -56,6 +57,11 @@ enum Command {
     /// Check and explain policies.
     #[command(subcommand)]
     Policy(PolicyWords),
+    /// Say what this machine can enforce, and what to do where it cannot.
+    ///
+    /// One line for each check: ok, warning or missing. Starts one cell, and changes nothing.
+    #[command(after_help = doctor::HELP)]
+    Doctor(DoctorWords),
     /// Print the AppArmor profile of a policy.
     ///
     /// It grants the cells of the policy what Landlock grants them. Where it is loaded and enforced, and the policy names the layer
@@ -111,6 +117,13 @@ struct ProveWords {
     /// Try these acts alone.
     #[arg(long, value_name = "NAME", num_args = 1..)]
     act: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct DoctorWords {
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -181,6 +194,7 @@ fn run(out: &mut impl Write) -> io::Result<ExitStatus> {
         Command::Inspect(words) => inspect::run(&words, out),
         Command::Prove(words) => prove::run(&words, out),
         Command::Policy(words) => policy::run(&words, out),
+        Command::Doctor(words) => doctor::run(&words, out),
         Command::Apparmor(words) => apparmor::run(&words, out),
     }
 }

@@ -38,6 +38,7 @@ mod cgroup;
 pub mod cli;
 mod closure;
 mod confirm;
+pub mod doctor;
 mod error;
 mod host;
 mod kernel;
