@@ -10,6 +10,7 @@ use std::io::{Read as _, Seek as _};
 use std::sync::Arc;
 
 use lazaret_cell::hook;
+use lazaret_cell::wire::Program;
 use lazaret_policy::{Namespaces, Policy, ProfileState, Variables};
 use serde::Serialize;
 
@@ -262,5 +263,5 @@ fn come_up(host: &Host, policy: Arc<Policy>) -> Result<(), Error> {
     };
     let audited = bytes().and_then(|bytes| Audited::built_in(&bytes));
     let audited = audited.map_err(|source| Error::Open(OpenError::Read { path: "lazaret-hook".into(), source }))?;
-    host.start(&host.plan(audited, policy)?).map(drop)
+    host.start(&host.plan(audited, policy, Program::Cell)?).map(drop)
 }

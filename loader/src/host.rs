@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use lazaret_cell::wire::Network;
+use lazaret_cell::wire::{Network, Program};
 use lazaret_policy::{KernelSupport, Layout, Policy};
 
 use crate::apparmor::Profiles;
@@ -168,16 +168,20 @@ impl Host {
     /// # Errors
     /// The step that refused, with why.
     pub fn prepare(&self, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
+        self.prepare_as(Program::Cell, opened, policy)
+    }
+
+    fn prepare_as(&self, runs: Program, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
         let verified = opened.verify(&policy, self.trust.as_ref())?;
         let policy = verified.narrow(policy).map_err(Error::Policy)?;
         let audited = verified.audit(&policy, &self.libraries).map_err(Error::Audit)?;
-        let planned = self.plan(audited, policy)?;
+        let planned = self.plan(audited, policy, runs)?;
         Ok(if self.watching { planned.watch(self.kernel()?)? } else { planned })
     }
 
     /// What the policy means on this machine.
-    pub(crate) fn plan(&self, audited: Audited, policy: Arc<Policy>) -> Result<Planned, Error> {
-        audited.plan(policy, self.kernel()?, &self.profiles).map_err(Error::Plan)
+    pub(crate) fn plan(&self, audited: Audited, policy: Arc<Policy>, runs: Program) -> Result<Planned, Error> {
+        audited.plan(policy, self.kernel()?, &self.profiles, runs).map_err(Error::Plan)
     }
 
     /// Takes a copy of a runner: a program that maps plugins of its kind in their cells.
@@ -193,7 +197,7 @@ impl Host {
     /// # Errors
     /// The step that refused, with why.
     pub fn prepare_for(&self, runner: &Arc<Runner>, opened: Opened, policy: Arc<Policy>) -> Result<Planned, Error> {
-        self.prepare(opened, policy)?.run_by(Arc::clone(runner), &self.libraries, self.kernel()?)
+        self.prepare_as(Program::Runner, opened, policy)?.run_by(Arc::clone(runner), &self.libraries, self.kernel()?)
     }
 
     /// The steps of a load from the process on: a new cell.

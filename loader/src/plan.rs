@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use lazaret_cell::wire::Network;
-use lazaret_policy::{KernelSupport, Layer, Layout, Missing, Plan, Policy, Variables};
+use lazaret_cell::wire::{Network, Program};
+use lazaret_policy::{KernelSupport, Layer, Layout, Missing, Plan, Policy, ProfileState, Variables};
 
 use crate::apparmor::{self, Profiles};
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
@@ -37,6 +37,7 @@ impl Audited {
         policy: Arc<Policy>,
         kernel: &KernelSupport,
         profiles: &Profiles,
+        runs: Program,
     ) -> Result<Planned, Missing> {
         let variables = Variables { bundle: self.bundle, state: None };
         // Only who asks for it pays for the look.
@@ -44,6 +45,10 @@ impl Audited {
             profiles.look(&apparmor::profile(&policy, &variables))
         } else {
             (kernel.profile, None)
+        };
+        let (state, profile) = match (runs, state) {
+            (Program::Runner, ProfileState::Enforced) => (ProfileState::Unfit, None),
+            _ => (state, profile),
         };
         let planned = policy.plan(&KernelSupport { profile: state, ..*kernel }, &variables)?;
         for layer in &planned.enforcement {

@@ -244,3 +244,75 @@ fn every_state_of_a_profile_but_the_best_has_a_remedy() {
         "{program:?}"
     );
 }
+
+/// Every way in which a profile can fail to be there is a refusal where the policy requires the layer, an entry in the report
+/// where it lists it, and nothing where it says nothing.
+#[test]
+fn a_profile_is_entered_where_it_is_enforced_as_the_policy_says_and_nowhere_else() {
+    use ProfileState::{Different, Enforced, Lenient, Missing, Off, Uncompared, Unfit, Unseen};
+    let (required, optional) = ("[layers]\nrequire = [\"apparmor\"]\n", "[layers]\noptional = [\"apparmor\"]\n");
+    let on = KernelSupport { profile: Enforced, ..kernel() };
+    for lines in [required, optional] {
+        let planned = planned(lines, &on);
+        let apparmor = planned.plan.apparmor.as_ref().expect("entered");
+        assert_eq!((apparmor.profile.as_str(), apparmor.stacked), ("lazaret-cell.p", false));
+        assert_eq!(enforced(&planned, Layer::Apparmor).0, "profile lazaret-cell.p, enforced");
+    }
+    assert!(planned("", &on).plan.apparmor.is_none(), "nobody asks for it");
+    let mut said = std::collections::BTreeSet::new();
+    for profile in [Off, Unseen, Missing, Lenient, Different, Uncompared, Unfit] {
+        let kernel = KernelSupport { profile, ..kernel() };
+        let missing = missing(required, &kernel);
+        assert_eq!((missing.layer, missing.origin.line), (Layer::Apparmor, 6), "{profile:?}");
+        let planned = planned(optional, &kernel);
+        assert!(planned.plan.apparmor.is_none(), "{profile:?}");
+        match &status(&planned, Layer::Apparmor).expect("reported").state {
+            State::Absent { why } => assert_eq!(*why, missing.found),
+            State::Enforced { .. } => panic!("{profile:?}"),
+        }
+        assert!(!missing.help.is_empty() && said.insert(missing.found), "each has words of its own");
+    }
+}
+
+/// A policy whose plugins write files needs something that sees files being cut short: a newer Landlock, or AppArmor.
+#[test]
+fn apparmor_sees_files_being_cut_short_where_landlock_is_too_old() {
+    let lines = "[files]\nwrite = [\"/srv\"]\n[syscalls]\nallow = [\"@files-write\"]\n[limits]\nfile-size = \"1 MiB\"\n\
+                 [layers]\noptional = [\"apparmor\"]\n";
+    let old = KernelSupport { landlock_abi: 2, ..kernel() };
+    let missing = missing(lines, &old);
+    assert_eq!(missing.required, "landlock>=3");
+    assert!(missing.help.contains("AppArmor profile"), "{}", missing.help);
+    planned(lines, &KernelSupport { profile: ProfileState::Enforced, ..old });
+}
+
+/// What a plugin asks for narrows everything but the profile: that is the policy's, or there would be one for each plugin.
+#[test]
+fn a_plugin_that_asks_for_less_is_under_the_profile_of_its_policy() {
+    let policy = policy(
+        "[files]\nread = [\"/srv\", \"${bundle}\"]\n[syscalls]\nallow = [\"@files-read\"]\n[layers]\nrequire = [\"apparmor\"]\n",
+    );
+    let narrowed = policy.narrowed(&serde_json::json!({ "files": { "read": ["/srv/a"] } })).expect("narrowed");
+    let variables = Variables { bundle: Some("/opt/bundle".into()), state: None };
+    let profile = policy.apparmor(&variables, |_| None);
+    assert_eq!(narrowed.apparmor(&variables, |_| None), profile);
+    let on = KernelSupport { profile: ProfileState::Enforced, ..kernel() };
+    let plan = narrowed.plan(&on, &variables).expect("plans").plan;
+    assert_eq!(plan.apparmor.expect("entered").profile, profile.name);
+    assert_eq!(plan.landlock.expect("there").paths.len(), 1);
+}
+
+/// Links are followed as a cell follows them; a path that leads nowhere stands as it is written.
+#[test]
+fn a_profile_names_the_places_that_paths_lead_to() {
+    let policy = policy(
+        "[files]\nread = [\"/lib\", \"/srv\", \"/\"]\nwrite = [\"/srv\"]\n[syscalls]\nallow = [\"@files-read\"]\n",
+    );
+    let text =
+        policy.apparmor(&Variables::default(), |path| (path.as_os_str() == "/lib").then(|| "/usr/lib".into())).text;
+    for rule in ["\"/usr/lib/**\" r,", "\"/srv\" rw,", "\"/srv/\" r,", "\"/srv/**\" rw,", "\"/\" r,", "\"/**\" r,"] {
+        assert_eq!(text.matches(rule).count(), 1, "{rule}\n{text}");
+    }
+    assert!(!text.contains("\"/lib") && !text.contains("network") && !text.contains("signal (send)"), "{text}");
+    assert!(!text.contains("k,"), "no locks: {text}");
+}

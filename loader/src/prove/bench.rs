@@ -7,6 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use lazaret_cell::wire::Program;
 use lazaret_policy::{LayerStatus, Policy};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -86,7 +87,7 @@ impl<'a> Bench<'a> {
     fn plan(&self, act: &Act) -> Result<Planned, Error> {
         let built_in = |source| refused(Path::new("lazaret"), source);
         let audited = Audited::built_in(&aimed(act.object(), &self.digits)).map_err(built_in)?;
-        self.host.plan(audited, Arc::clone(&self.policy))
+        self.host.plan(audited, Arc::clone(&self.policy), Program::Cell)
     }
 
     fn planned(&mut self, act: &'static Act) -> Result<&Planned, Error> {

@@ -68,4 +68,6 @@ pub enum ProfileState {
     Different,
     /// Loaded and enforced, but nothing is there to say what its rules are: `apparmor_parser(8)` cannot be run.
     Uncompared,
+    /// As it should be, but of no use to a cell that executes a runner.
+    Unfit,
 }

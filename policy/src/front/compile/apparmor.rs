@@ -65,6 +65,10 @@ pub fn lack_of_profile(state: ProfileState, name: &str, file: &str, make: &str) 
             format!("the profile `{name}` that AppArmor has is not the one that this policy means"),
             format!("{make}, then {load}"),
         ),
+        ProfileState::Unfit => (
+            "a runner is executed from memory, which has no path that the profile could grant".to_owned(),
+            "list `apparmor` as optional for plugins that need a runner".to_owned(),
+        ),
         ProfileState::Uncompared => (
             format!("nothing here can say what the profile `{name}` that AppArmor has permits"),
             "install apparmor_parser, and let the host execute it: in a profile of its own with `include \
