@@ -68,7 +68,7 @@ impl LoadedProfile {
     }
 }
 
-/// Compiles profiles, each text once.
+/// Compiles profiles, and keeps what came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Profiles {
     /// By text: the digests of what it compiles to, in the order of [`DIGESTS`].
@@ -89,8 +89,10 @@ impl Profiles {
         };
         let has = DIGESTS.iter().enumerate().find_map(|(at, (file, _))| Some((at, *file, word(&place.join(file))?)));
         let Some((at, file, has)) = has else { return (ProfileState::Uncompared, None) };
-        match self.compile(&profile.text) {
-            Ok(digests) if digests.get(at) == Some(&has) => {
+        // What was compiled earlier need not be what the parser makes of it now: it may be another since, or its settings.
+        let known = self.known(&profile.text).filter(|digests| digests[at] == has);
+        match known.map_or_else(|| self.compile(&profile.text), Ok) {
+            Ok(digests) if digests[at] == has => {
                 (ProfileState::Enforced, Some(LoadedProfile { place, digest: (file, has) }))
             }
             Ok(_) => (ProfileState::Different, None),
@@ -101,17 +103,19 @@ impl Profiles {
         }
     }
 
+    /// The digests of what a text compiled to the last time.
+    fn known(&self, text: &str) -> Option<[String; 2]> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(text).cloned()
+    }
+
     /// The digests of what a text compiles to.
     pub(crate) fn compile(&self, text: &str) -> io::Result<[String; 2]> {
-        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(digests) = compiled.get(text) {
-            return Ok(digests.clone());
-        }
         let parser = parser().ok_or(io::ErrorKind::NotFound)?;
         // As the init system compiles it: with the machine's own settings, for the kernel that runs.
         let words = ["--skip-kernel-load", "--skip-cache", "--quiet", "--stdout"];
         let bytes = process::output(parser, &words, text_file(text)?, COMPILED_LIMIT, PATIENCE)?;
         let digests = DIGESTS.map(|(_, algorithm)| hexadecimal(digest(algorithm, &bytes).as_ref()));
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.insert(text.to_owned(), digests.clone());
         Ok(digests)
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use lazaret_cell::wire::{Network, Program};
+use lazaret_cell::wire::{Network, Program, Step};
 use lazaret_policy::{KernelSupport, Layout, Policy};
 
 use crate::apparmor::Profiles;
@@ -210,6 +210,13 @@ impl Host {
             Err(Error::Cell(CellError::Channel(error))) => {
                 tracing::warn!(%error, "the process that cells are forked from is replaced");
                 self.start_once(planned)
+            }
+            // Only a cell that tries can tell whether the host's own profile lets it.
+            Err(Error::Cell(error @ CellError::Step { step: Step::Profile, .. })) => {
+                match planned.without_profile(&error) {
+                    Some(planned) => self.start_once(&planned),
+                    None => Err(Error::Cell(error)),
+                }
             }
             other => other,
         }

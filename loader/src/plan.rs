@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use lazaret_cell::wire::{Network, Program};
-use lazaret_policy::{KernelSupport, Layer, Layout, Missing, Plan, Policy, ProfileState, Variables};
+use lazaret_policy::{Demand, KernelSupport, Layer, Layout, Missing, Plan, Policy, ProfileState, State, Variables};
 
 use crate::apparmor::{self, Profiles};
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
@@ -72,8 +72,8 @@ impl Planned {
         &self.load.plan
     }
 
-    /// The same plugin under another plan. For `prove` alone, which takes layers off one by one: the confirmation compares
-    /// the cell with the plan that it got.
+    /// The same plugin under another plan. For `prove`, which takes layers off one by one, and for layers that turn out to be
+    /// out of reach: the confirmation compares the cell with the plan that it got.
     pub(crate) fn under(&self, plan: Plan) -> Self {
         let load = Load { plan, ..self.load.clone() };
         Self {
@@ -82,6 +82,17 @@ impl Planned {
             runner: self.runner.clone(),
             verdict: Arc::clone(&self.verdict),
         }
+    }
+
+    /// The same without the AppArmor profile, which its cell could not enter, where the policy lists the layer as optional.
+    pub(crate) fn without_profile(&self, error: &CellError) -> Option<Self> {
+        let mut without = self.under(Plan { apparmor: None, ..self.plan().clone() });
+        without.load.profile = None;
+        let layers = &mut without.load.enforcement.layers;
+        let status = layers.iter_mut().find(|status| status.layer == Layer::Apparmor)?;
+        status.state = State::Absent { why: error.to_string() };
+        tracing::warn!(%error, "without AppArmor");
+        (status.demand == Demand::Optional).then_some(without)
     }
 
     /// Which network its cell has.

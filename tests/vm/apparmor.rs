@@ -28,6 +28,12 @@ fn policy(name: &str, demand: &str, more: &str) -> String {
 
 const REQUIRED: &str = "require = [\"apparmor\"]\noptional = [\"landlock\"]";
 
+/// A policy that lists AppArmor. Without it an old Landlock does not see all that writing is.
+fn without_writing(name: &str) -> String {
+    let text = policy(name, "optional = [\"landlock\", \"apparmor\"]", "");
+    text.replace("write = [\"/srv/written\"]\n", "").replace("\"@files-write\", ", "")
+}
+
 /// Writes the policy `name`, what it grants, and its profile where people put them, and returns the option for the policy.
 fn prepare(guest: &Guest, name: &str, text: &str) -> String {
     guest.write(&format!("/etc/{name}.toml"), text);
@@ -98,10 +104,7 @@ fn a_profile_that_is_missing_lenient_or_another_is_refused_or_reported_as_the_po
     let good = plugin("good/types.c", &[]);
     for guest in boot(&BOTH, ON, &[&good]) {
         let required = prepare(&guest, "x", &policy("x", REQUIRED, ""));
-        let text = policy("y", "optional = [\"landlock\", \"apparmor\"]", "");
-        // Without AppArmor an old Landlock does not see all that writing is.
-        let text = text.replace("write = [\"/srv/written\"]\n", "").replace("\"@files-write\", ", "");
-        let optional = prepare(&guest, "y", &text);
+        let optional = prepare(&guest, "y", &without_writing("y"));
         let asks = |words: &[&str], fix: &[&str]| {
             for who in ["root", "user"] {
                 let refused = guest.run(who, &seven(&good, &required), b"");
@@ -176,7 +179,8 @@ fn a_host_that_is_confined_stacks_the_profile_of_its_cells_on_its_own() {
     let (touches, endless) = (plugin("good/touches_files.c", &[]), attack("loops_for_ever", &[]));
     for guest in boot(&BOTH, ON, &[&touches, &endless]) {
         let options = prepare(&guest, "x", &policy("x", REQUIRED, ""));
-        load(&guest, "lazaret-cell.x", "");
+        let optional = prepare(&guest, "y", &without_writing("y"));
+        load(&guest, "lazaret-cell.[xy]", "");
         guest.write(
             "/etc/hosts.profile",
             &format!(
@@ -207,6 +211,10 @@ fn a_host_that_is_confined_stacks_the_profile_of_its_cells_on_its_own() {
             let refused = run(read("closed", "", "/srv/granted/file"));
             assert!(refused.status != 0 && refused.stderr.contains("enter its AppArmor profile"), "{refused:?}");
             assert!(refused.stderr.contains("change_profile -> &lazaret-cell.*"), "{refused:?}");
+            // A policy that only lists the layer goes on without, and says so.
+            let went_on = run(read("closed", "", "/srv/granted/file").replace(&options, &optional));
+            assert!(went_on.stderr.contains("without `apparmor`"), "{went_on:?}");
+            assert_eq!(first(went_on), "7");
             assert_lacks(&run(read("blind", "", "/srv/granted/file")), &["cannot be seen", "attach_disconnected"]);
             // A host that may not end its cells would leave them behind.
             let refused = run(read("harmless", "", "/srv/granted/file"));
@@ -237,6 +245,8 @@ fn the_shipped_profiles_confine_the_programs_and_every_shipped_policy() {
     let endless = attack("loops_for_ever", &[]);
     for guest in boot(&BOTH, ON, &[&good, &touches, &endless]) {
         let options = prepare(&guest, "x", &policy("x", "require = [\"apparmor\", \"landlock\", \"mount\"]", ""));
+        // What builtin:network-client grants.
+        guest.root("mkdir -p /etc/ssl/certs /usr/share/ca-certificates; touch /etc/hosts /etc/resolv.conf /etc/nsswitch.conf");
         // As stage 1 does it, once and all of it.
         load(&guest, "*", "");
         let loaded = guest.root("cat /sys/kernel/security/apparmor/profiles").stdout;
