@@ -104,7 +104,6 @@ fn the_shipped_profiles_are_called_as_the_code_calls_them() {
     for (file, profile) in [("usr.bin.lazaret", "lazaret"), ("usr.libexec.lazaret.lazaret-cell", "lazaret-cell")] {
         let local = format!("include if exists <local/{file}>");
         assert_eq!(text(file).lines().rev().nth(1).map(str::trim), Some(local.as_str()), "the last rule of {file}");
-        assert!(shipped().join("local").join(file).is_file(), "{file}");
         let names = parse(&["--names"], &text(file));
         assert_eq!(String::from_utf8_lossy(&names.stdout).trim(), profile, "{file}");
     }
@@ -118,7 +117,7 @@ fn the_shipped_profiles_are_called_as_the_code_calls_them() {
     }
     // What the cell's profile lets cells enter is what those profiles are called.
     let enters = format!("change_profile -> &{PROFILE_PREFIX}*,");
-    assert!(text("usr.libexec.lazaret.lazaret-cell").contains(&enters), "{enters}");
+    assert!(text("abstractions/lazaret-cell").contains(&enters), "{enters}");
 }
 
 /// `abstractions/base` of AppArmor 3 lets whoever includes it map every library below /usr/lib as code, plugins among them.
@@ -259,10 +258,46 @@ fn the_program_prints_a_profile_and_says_what_it_leaves_out() {
     let said = String::from_utf8_lossy(&printed.stderr).into_owned();
     assert!(said.contains("files.read ${bundle}") && said.contains("--bundle"), "{said}");
     let bundle = directory("a \"bundle\"");
+    fs::write(bundle.join("plugin.json"), "{}").expect("write");
     let words = ["apparmor", "builtin:file-reader", "--bundle", bundle.to_str().expect("UTF-8")];
     let printed = lazaret(words);
     accepts("with a bundle", &String::from_utf8_lossy(&printed.stdout));
     assert!(printed.stderr.is_empty(), "{}", String::from_utf8_lossy(&printed.stderr));
     let wrong = Command::new(LAZARET).args(["apparmor", "builtin:file-reader", "--bundle", "/no/such"]).output();
     assert_eq!(wrong.expect("runs").status.code(), Some(2));
+}
+
+/// A link in a bundle, or beneath what a wider policy grants, would let whoever made it choose what is granted.
+#[test]
+fn a_link_beneath_what_is_followed_does_not_choose_what_a_profile_grants() {
+    let bundle = directory("linked-bundle");
+    fs::write(bundle.join("plugin.json"), "{}").expect("write");
+    drop(fs::remove_file(bundle.join("data")));
+    std::os::unix::fs::symlink("/etc", bundle.join("data")).expect("a link");
+    let policy = crate::support::policy_file(
+        "linked",
+        "lazaret = 1\nname = \"linked\"\n[files]\nread = [\"${bundle}/data\"]\n[syscalls]\nallow = [\"@files-read\"]\n",
+    );
+    let words = ["apparmor", policy.to_str().expect("UTF-8"), "--bundle", bundle.to_str().expect("UTF-8")];
+    let printed = lazaret(words);
+    let text = String::from_utf8_lossy(&printed.stdout).into_owned();
+    assert!(text.contains("linked-bundle/data/**\" r,") && !text.contains("\"/etc"), "{text}");
+}
+
+#[test]
+fn a_profile_is_put_in_place_whole_or_not_at_all() {
+    let place = directory("profiles.d");
+    let file = place.join("lazaret-cell.compute");
+    let into = |policy: &str| lazaret(["apparmor", policy, "--into", place.to_str().expect("UTF-8")]);
+    let put = into("builtin:compute");
+    assert_eq!(String::from_utf8_lossy(&put.stdout).trim(), file.to_str().expect("UTF-8"));
+    let text = fs::read_to_string(&file).expect("written");
+    accepts("compute", &text);
+    assert_eq!(into("builtin:none").status.code(), Some(2));
+    assert_eq!(fs::read_dir(&place).expect("there").count(), 1, "nothing else");
+    assert_eq!(fs::read_to_string(&file).expect("still there"), text);
+    let nowhere = lazaret(["apparmor", "builtin:compute", "--into", "/no/such/directory"]);
+    assert_eq!(nowhere.status.code(), Some(2));
+    let file = lazaret(["apparmor", "builtin:file-reader", "--bundle", "/etc/passwd"]);
+    assert_eq!((file.status.code(), file.stdout.len()), (Some(2), 0));
 }

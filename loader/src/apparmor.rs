@@ -51,20 +51,25 @@ pub(crate) fn lsm() -> Lsm {
     }
 }
 
+/// What the kernel is told to do with all profiles (`apparmor.mode`); `None` to whoever may not read it.
+pub(crate) fn overruled() -> Option<bool> {
+    // A program that breaks a profile is killed then, which refuses it as well.
+    word(Path::new("/sys/module/apparmor/parameters/mode")).map(|mode| !matches!(mode.as_str(), "enforce" | "kill"))
+}
+
 /// A profile that is loaded and enforced, and has the rules that a policy means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoadedProfile {
-    /// Its directory among the kernel's.
-    place: PathBuf,
+    name: String,
     /// Which of [`DIGESTS`] the kernel has, in hexadecimal.
     digest: (&'static str, String),
 }
 
 impl LoadedProfile {
-    /// Whether it is still what it was.
+    /// Whether it is still what it was. It may lie in another place: somebody loaded it anew.
     pub(crate) fn stands(&self) -> bool {
         let (file, digest) = &self.digest;
-        word(&self.place.join(file)).as_ref() == Some(digest) && is_enforced(&self.place)
+        enforced(&self.name).is_ok_and(|place| word(&place.join(file)).as_ref() == Some(digest))
     }
 }
 
@@ -93,7 +98,7 @@ impl Profiles {
         let known = self.known(&profile.text).filter(|digests| digests[at] == has);
         match known.map_or_else(|| self.compile(&profile.text), Ok) {
             Ok(digests) if digests[at] == has => {
-                (ProfileState::Enforced, Some(LoadedProfile { place, digest: (file, has) }))
+                (ProfileState::Enforced, Some(LoadedProfile { name: profile.name.clone(), digest: (file, has) }))
             }
             Ok(_) => (ProfileState::Different, None),
             Err(error) => {
@@ -160,6 +165,7 @@ pub(crate) fn enforced(name: &str) -> Result<PathBuf, ProfileState> {
         Lsm::Unseen => return Err(ProfileState::Unseen),
     }
     match find(name) {
+        Ok(Some(_)) if overruled() == Some(true) => Err(ProfileState::Overruled),
         Ok(Some(place)) if is_enforced(&place) => Ok(place),
         Ok(Some(_)) => Err(ProfileState::Lenient),
         Ok(None) => Err(ProfileState::Missing),
@@ -201,6 +207,11 @@ pub(crate) fn label(of: Subject) -> io::Result<String> {
     fs::read_to_string(path).map(|label| label.trim_end_matches('\n').to_owned())
 }
 
+/// The label of this process, where it is confined.
+pub(crate) fn own() -> Option<String> {
+    label(Subject::Own).ok().filter(|label| !is_unconfined(label))
+}
+
 /// Whether a process of this label is confined by nothing.
 pub(crate) fn is_unconfined(label: &str) -> bool {
     label == "unconfined"
@@ -221,6 +232,11 @@ pub(crate) fn entered(label: &str, profile: &str, before: &str) -> Result<(), St
         return Ok(());
     }
     Err(format!("{before}{STACKED}{profile} (enforce)"))
+}
+
+/// The profiles that a label names.
+pub(crate) fn names(label: &str) -> impl Iterator<Item = &str> {
+    split_mode(label).0.split(STACKED)
 }
 
 /// Between the names of a label.

@@ -46,6 +46,13 @@ pub struct Enforcement {
     pub dropped: Vec<Dropped>,
 }
 
+/// Whether a cell is there to be tried and ended ([`Zygote::needs_trial`]), or to be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Trial {
+    Yes,
+    No,
+}
+
 /// State: every layer is in force as the cell says, and nothing is mapped.
 #[derive(Debug)]
 pub struct Confined {

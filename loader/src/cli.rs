@@ -133,6 +133,9 @@ struct ApparmorWords {
     /// The directory of the bundle that `${bundle}` stands for.
     #[arg(long, value_name = "DIRECTORY")]
     bundle: Option<PathBuf>,
+    /// Write it into this directory, under the name of the profile, and print where it is.
+    #[arg(long, value_name = "DIRECTORY")]
+    into: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

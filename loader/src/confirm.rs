@@ -64,6 +64,14 @@ impl Inherited {
     }
 }
 
+impl Inherited {
+    /// The profiles that a cell is under; none where the plan has none.
+    pub(crate) fn profiles(&self, plan: &Plan) -> Option<Vec<String>> {
+        let entered = plan.apparmor.as_ref()?.profile.clone();
+        Some(apparmor::names(self.label.as_ref()?).map(str::to_owned).chain([entered]).collect())
+    }
+}
+
 /// Where a process's label is (proc_pid_attr(5)).
 const LABEL: &str = "attr/apparmor/current";
 

@@ -9,7 +9,7 @@ use lazaret_cell::wire::{Network, Program, Step};
 use lazaret_policy::{KernelSupport, Layout, Policy};
 
 use crate::apparmor::Profiles;
-use crate::cell::{Cell, CellError, Ready};
+use crate::cell::{Cell, CellError, Ready, Trial};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
 use crate::error::Error;
@@ -212,7 +212,7 @@ impl Host {
                 self.start_once(planned)
             }
             // Only a cell that tries can tell whether the host's own profile lets it.
-            Err(Error::Cell(error @ CellError::Step { step: Step::Profile, .. })) => {
+            Err(Error::Cell(error @ CellError::Step { step: Step::Profile | Step::ProfileProof, .. })) => {
                 match planned.without_profile(&error) {
                     Some(planned) => self.start_once(&planned),
                     None => Err(Error::Cell(error)),
@@ -224,7 +224,11 @@ impl Host {
 
     fn start_once(&self, planned: &Planned) -> Result<Loaded, Error> {
         let (zygote, libraries) = self.zygote(planned)?;
-        let cell = planned.spawn(&zygote, libraries, self.groups())?.confirm()?;
+        if zygote.needs_trial(planned.plan()).map_err(CellError::Channel)? {
+            planned.spawn(&zygote, libraries.clone(), self.groups(), Trial::Yes)?.end()?;
+            zygote.tried(planned.plan());
+        }
+        let cell = planned.spawn(&zygote, libraries, self.groups(), Trial::No)?.confirm()?;
         Ok(Loaded { cell, verdict: Arc::clone(planned.verdict()) })
     }
 

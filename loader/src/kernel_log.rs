@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, SeekFrom as Place};
 
-use crate::process;
+use crate::{apparmor, process};
 
 /// Where auditd(8) writes.
 const AUDIT: &str = "/var/log/audit/audit.log";
@@ -29,6 +29,8 @@ const DENIALS: usize = 64;
 pub(crate) struct KernelLog {
     messages: Option<OwnedFd>,
     audit: Option<File>,
+    /// Profiles whose denials count.
+    profiles: Vec<String>,
 }
 
 /// One thing that AppArmor refused to somebody.
@@ -55,7 +57,13 @@ impl KernelLog {
         let messages = rustix::fs::open("/dev/kmsg", flags, Mode::empty()).ok().filter(readable);
         let messages = messages.filter(|fd| rustix::fs::seek(fd, Place::End(0)).is_ok());
         let audit = File::open(AUDIT).ok().filter(|mut file| file.seek(SeekFrom::End(0)).is_ok());
-        (messages.is_some() || audit.is_some()).then_some(Self { messages, audit })
+        (messages.is_some() || audit.is_some()).then_some(Self { messages, audit, profiles: Vec::new() })
+    }
+
+    /// Looks for what these profiles refused. The number of a process alone says little: it is that of the first pid namespace, and
+    /// this host may be in another.
+    pub(crate) fn of(self, profiles: Vec<String>) -> Self {
+        Self { profiles, ..self }
     }
 
     /// What was refused to a process since the last look. The kernel writes its log a moment after the fact: where something is
@@ -79,8 +87,14 @@ impl KernelLog {
     }
 
     fn read(&mut self, pid: u32, found: &mut Vec<Denial>) {
+        let profiles = &self.profiles;
         let mut keep = |line: &str| {
-            if let Some(denial) = parse(line).filter(|denial| denial.pid == pid)
+            let ours = |denial: &Denial| {
+                denial.pid == pid
+                    && apparmor::names(&denial.profile).any(|name| profiles.iter().any(|ours| ours == name))
+            };
+            // What a trial of ours was refused (`confine::profile`) is no plugin's.
+            if let Some(denial) = parse(line).filter(ours).filter(|_| !line.contains(" family=\"ash\" "))
                 && found.len() < DENIALS
             {
                 found.push(denial);
@@ -98,15 +112,31 @@ impl KernelLog {
         let mut text = Vec::new();
         let read = self.audit.as_mut().map(|file| file.take(AUDIT_LIMIT).read_to_end(&mut text));
         if !matches!(read, Some(Err::<usize, io::Error>(_))) {
-            String::from_utf8_lossy(&text).lines().for_each(keep);
+            String::from_utf8_lossy(&text).split_inclusive('\n').for_each(keep);
         }
     }
 }
 
+/// What follows the head that only the kernel's audit writes: in `/dev/kmsg` a record of the kernel's own (facility 0), in the
+/// daemon's file a line of type AVC. Other messages quote what any process chose, such as the name of a program.
+fn denied(record: &str) -> Option<&str> {
+    let stamp = match record.strip_prefix("type=") {
+        Some(line) => line.strip_prefix("AVC msg=audit(").or_else(|| line.strip_prefix("1400 msg=audit("))?,
+        None => {
+            let (head, message) = record.split_once(';')?;
+            let priority: u32 = head.split(',').next()?.parse().ok()?;
+            message.strip_prefix("audit: type=1400 audit(").filter(|_| priority < 8)?
+        }
+    };
+    let (stamp, words) = stamp.split_once("): ")?;
+    let plain = stamp.bytes().all(|byte| byte.is_ascii_digit() || b".:".contains(&byte));
+    words.strip_prefix("apparmor=\"DENIED\" ").filter(|_| plain)
+}
+
 /// Reads a record of a denial: `apparmor="DENIED"` and words with `=` (`security/apparmor/audit.c`). A value stands between
-/// quotes, or where it holds bytes that are no plain text, in hexadecimal without them.
+/// quotes, or where it holds bytes that are no plain text, in hexadecimal without them. A record that was cut is none.
 fn parse(record: &str) -> Option<Denial> {
-    let (_, words) = record.split_once("apparmor=\"DENIED\" ")?;
+    let words = denied(record.strip_suffix('\n')?)?;
     let value = |key: &str| {
         let mut rest = words;
         loop {
@@ -178,6 +208,12 @@ mod tests {
             &OPEN.replace("operation=\"open\" ", ""),
             "apparmor=\"DENIED\" operation=\"open",
             "apparmor=\"DENIED\" operation= profile= pid=",
+            // What other messages of the kernel's quote, and what others write to the log.
+            &OPEN.replace("audit: type=1400", "process 'audit: type=1400"),
+            &OPEN.replace("5,1203", "13,1203"),
+            &OPEN.replace("audit(1795523523.967:9)", "audit(apparmor=\"DENIED\")"),
+            &OPEN.replace("): apparmor", "): name apparmor"),
+            OPEN.trim_end(),
         ] {
             assert_eq!(parse(other), None, "{other}");
         }

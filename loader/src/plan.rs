@@ -6,7 +6,7 @@ use lazaret_cell::wire::{Network, Program};
 use lazaret_policy::{Demand, KernelSupport, Layer, Layout, Missing, Plan, Policy, ProfileState, State, Variables};
 
 use crate::apparmor::{self, Profiles};
-use crate::cell::{Cell, CellError, Confined, Enforcement, Load};
+use crate::cell::{Cell, CellError, Confined, Enforcement, Load, Trial};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
 use crate::error::Error;
@@ -149,7 +149,12 @@ impl Planned {
         zygote: &Arc<Zygote>,
         libraries: NamedLibraries,
         groups: Option<&Delegated>,
+        trial: Trial,
     ) -> Result<Cell<Confined>, CellError> {
-        Cell::spawn(self.load.clone(), libraries, self.runner.as_deref(), zygote, groups)
+        let mut load = self.load.clone();
+        if let Some(apparmor) = &mut load.plan.apparmor {
+            apparmor.trial = trial == Trial::Yes;
+        }
+        Cell::spawn(load, libraries, self.runner.as_deref(), zygote, groups)
     }
 }

@@ -153,13 +153,26 @@ pub(crate) fn output(
         }
     };
     let printed = read();
-    if printed.is_err() {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    match printed {
-        Ok(_) if !status.success() => Err(io::Error::other(format!("{} failed: {status}", program.display()))),
-        other => other,
+    // It may go on after it closed its output.
+    let status = loop {
+        match child.try_wait() {
+            Ok(None) if printed.is_err() || began.elapsed() >= patience => {
+                child.kill()?;
+                child.wait().ok();
+                return printed.and(Err(io::ErrorKind::TimedOut.into()));
+            }
+            Ok(None) => thread::sleep(Duration::from_millis(1)),
+            Ok(Some(status)) => break Some(status),
+            // A host that ignores SIGCHLD, or waits for every child: how it ended is lost. What it printed is there.
+            Err(error) if error.raw_os_error() == Some(rustix::io::Errno::CHILD.raw_os_error()) => break None,
+            Err(error) => return Err(error),
+        }
+    };
+    match (printed, status) {
+        (Ok(_), Some(status)) if !status.success() => {
+            Err(io::Error::other(format!("{} failed: {status}", program.display())))
+        }
+        (printed, _) => printed,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The processes that cells are forked from, as their host sees them: started at the first load, and replaced as soon as a
 //! cell of theirs crashed, violated or lied, so that nobody can try an address-space layout twice.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use lazaret_cell::wire::{self, Network, Order, Word};
-use lazaret_policy::Namespaces;
+use lazaret_policy::{Namespaces, Plan};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use rustix::process::PidfdFlags;
 
@@ -31,6 +31,8 @@ pub(crate) struct Zygote {
     line: Mutex<Line>,
     namespaces: Namespaces,
     label: OnceLock<String>,
+    /// AppArmor profiles of which a cell was tried.
+    tried: Mutex<BTreeSet<String>>,
     /// Process id of the host that started it: a host that forked must not give orders to its parent's.
     host: u32,
     spent: AtomicBool,
@@ -67,6 +69,7 @@ impl Zygote {
                 line: Mutex::new(line),
                 namespaces,
                 label: OnceLock::new(),
+                tried: Mutex::default(),
                 host: std::process::id(),
                 spent: AtomicBool::new(false),
             }),
@@ -82,6 +85,21 @@ impl Zygote {
         let pid = self.line.lock().unwrap_or_else(PoisonError::into_inner).process.pid();
         let label = apparmor::label(Subject::Process(pid))?;
         Ok(self.label.get_or_init(|| label))
+    }
+
+    /// Whether the first cell under the plan's AppArmor profile has to show that the kernel refuses it something and that this
+    /// process may end it, before one is used: what only root can read of the first, and what no look can tell of the second.
+    pub(crate) fn needs_trial(&self, plan: &Plan) -> io::Result<bool> {
+        let Some(apparmor) = &plan.apparmor else { return Ok(false) };
+        let doubtful = apparmor::overruled().is_none() || !apparmor::is_unconfined(self.label()?);
+        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(doubtful && !tried.contains(&apparmor.profile))
+    }
+
+    /// It did.
+    pub(crate) fn tried(&self, plan: &Plan) {
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.extend(plan.apparmor.iter().map(|apparmor| apparmor.profile.clone()));
     }
 
     /// What its cells can have.

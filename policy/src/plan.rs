@@ -143,6 +143,9 @@ pub struct Apparmor {
     pub profile: String,
     /// Whether it comes on top of a profile that the cell inherits. The host says so, since it knows its own.
     pub stacked: bool,
+    /// Whether the cell tries what no profile permits: labels say `enforce` where the kernel itself overrules that
+    /// (`apparmor.mode`), and only root can read so.
+    pub trial: bool,
 }
 
 /// A filter for each phase; they stack, so the call phase only narrows the load phase. `None` only where the policy lists

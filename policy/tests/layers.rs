@@ -249,7 +249,7 @@ fn every_state_of_a_profile_but_the_best_has_a_remedy() {
 /// where it lists it, and nothing where it says nothing.
 #[test]
 fn a_profile_is_entered_where_it_is_enforced_as_the_policy_says_and_nowhere_else() {
-    use ProfileState::{Different, Enforced, Lenient, Missing, Off, Uncompared, Unfit, Unseen};
+    use ProfileState::{Different, Enforced, Lenient, Missing, Off, Overruled, Uncompared, Unfit, Unseen};
     let (required, optional) = ("[layers]\nrequire = [\"apparmor\"]\n", "[layers]\noptional = [\"apparmor\"]\n");
     let on = KernelSupport { profile: Enforced, ..kernel() };
     for lines in [required, optional] {
@@ -260,7 +260,7 @@ fn a_profile_is_entered_where_it_is_enforced_as_the_policy_says_and_nowhere_else
     }
     assert!(planned("", &on).plan.apparmor.is_none(), "nobody asks for it");
     let mut said = std::collections::BTreeSet::new();
-    for profile in [Off, Unseen, Missing, Lenient, Different, Uncompared, Unfit] {
+    for profile in [Off, Unseen, Overruled, Missing, Lenient, Different, Uncompared, Unfit] {
         let kernel = KernelSupport { profile, ..kernel() };
         let missing = missing(required, &kernel);
         assert_eq!((missing.layer, missing.origin.line), (Layer::Apparmor, 6), "{profile:?}");

@@ -40,7 +40,7 @@ fn prepare(guest: &Guest, name: &str, text: &str) -> String {
     let granted = "mkdir -p /srv/granted /srv/written /srv/other && chmod 777 /srv/written && chmod 755 /srv && \
                    for d in granted other; do echo inside >/srv/$d/file; done && chown -R user /srv/granted /srv/other";
     assert_eq!(guest.root(granted).status, 0);
-    let made = guest.root(&format!("lazaret apparmor /etc/{name}.toml >/etc/apparmor.d/lazaret-cell.{name}"));
+    let made = guest.root(&format!("lazaret apparmor /etc/{name}.toml --into /etc/apparmor.d"));
     assert_eq!((made.status, made.stderr.as_str()), (0, ""));
     format!("--policy /etc/{name}.toml")
 }
@@ -114,10 +114,7 @@ fn a_profile_that_is_missing_lenient_or_another_is_refused_or_reported_as_the_po
                 assert!(words.iter().all(|word| why.contains(word)), "{why}");
             }
         };
-        asks(
-            &["AppArmor has no profile `lazaret-cell.x`"],
-            &["`lazaret apparmor /etc/x.toml > /etc/apparmor.d/lazaret-cell.x`"],
-        );
+        asks(&["AppArmor has no profile `lazaret-cell.x`"], &["`lazaret apparmor /etc/x.toml --into /etc/apparmor.d`"]);
         load(&guest, "lazaret-cell.[xy]", "-C");
         asks(&["does not enforce the profile `lazaret-cell.x`"], &["aa-enforce", "APPARMOR=enforce"]);
         load(&guest, "lazaret-cell.[xy]", "");
@@ -145,6 +142,17 @@ fn a_profile_that_is_missing_lenient_or_another_is_refused_or_reported_as_the_po
         guest.root("sed -i s,/srv/granted,/srv/other, /etc/[xy].toml");
         asks(&["is not the one"], &["apparmor_parser -r"]);
         guest.root("sed -i s,/srv/other,/srv/granted, /etc/[xy].toml");
+
+        // The kernel itself can be told to let everything pass, and every label says `enforce` all the same.
+        guest.root("printf complain >/sys/module/apparmor/parameters/mode");
+        for (who, words) in [("root", "told to enforce no profile"), ("user", "be refused anything by AppArmor")] {
+            let refused = guest.run(who, &seven(&good, &required), b"");
+            assert!(refused.status == 3 && refused.stderr.contains(words), "{refused:?}");
+            assert!(refused.stderr.contains("apparmor.mode="), "{refused:?}");
+            let reported = layers(&guest.run(who, &seven(&good, &format!("{optional} --json")), b""));
+            assert!(reported["apparmor"]["absent"]["why"].as_str().expect("absent").contains(words), "{reported:?}");
+        }
+        guest.root("printf enforce >/sys/module/apparmor/parameters/mode");
 
         guest.root("mv /sbin/apparmor_parser /sbin/parser");
         asks(&["nothing here can say what the profile `lazaret-cell.x`"], &["install apparmor_parser"]);
@@ -191,6 +199,8 @@ fn a_host_that_is_confined_stacks_the_profile_of_its_cells_on_its_own() {
                  profile complaining flags=(attach_disconnected, complain) {{\n}}\n\
                  profile closed flags=(attach_disconnected) {{\n{EVERYTHING} signal,\n}}\n\
                  profile blind {{\n{EVERYTHING} signal,\n change_profile -> &lazaret-cell.*,\n}}\n\
+                 profile looking flags=(attach_disconnected) {{\n{EVERYTHING} signal (receive),\n \
+                 signal (send) peer=looking,\n signal (send) set=(exists),\n change_profile -> &lazaret-cell.*,\n}}\n\
                  profile harmless flags=(attach_disconnected) {{\n{EVERYTHING} signal (receive),\n \
                  signal (send) peer=harmless,\n change_profile -> &lazaret-cell.*,\n}}\n"
             ),
@@ -217,8 +227,10 @@ fn a_host_that_is_confined_stacks_the_profile_of_its_cells_on_its_own() {
             assert_eq!(first(went_on), "7");
             assert_lacks(&run(read("blind", "", "/srv/granted/file")), &["cannot be seen", "attach_disconnected"]);
             // A host that may not end its cells would leave them behind.
-            let refused = run(read("harmless", "", "/srv/granted/file"));
-            assert_lacks(&refused, &["E-CELL-REACH", "<abstractions/lazaret-host>"]);
+            for profile in ["harmless", "looking"] {
+                let refused = run(read(profile, "", "/srv/granted/file"));
+                assert_lacks(&refused, &["E-CELL-REACH", "<abstractions/lazaret-host>"]);
+            }
             let left = guest.root("cat /proc/[0-9]*/comm | grep lazaret");
             assert_eq!(left.stdout, "", "{left:?}");
         }
@@ -246,7 +258,9 @@ fn the_shipped_profiles_confine_the_programs_and_every_shipped_policy() {
     for guest in boot(&BOTH, ON, &[&good, &touches, &endless]) {
         let options = prepare(&guest, "x", &policy("x", "require = [\"apparmor\", \"landlock\", \"mount\"]", ""));
         // What builtin:network-client grants.
-        guest.root("mkdir -p /etc/ssl/certs /usr/share/ca-certificates; touch /etc/hosts /etc/resolv.conf /etc/nsswitch.conf");
+        guest.root(
+            "mkdir -p /etc/ssl/certs /usr/share/ca-certificates; touch /etc/hosts /etc/resolv.conf /etc/nsswitch.conf",
+        );
         // As stage 1 does it, once and all of it.
         load(&guest, "*", "");
         let loaded = guest.root("cat /sys/kernel/security/apparmor/profiles").stdout;
@@ -273,7 +287,7 @@ fn the_shipped_profiles_confine_the_programs_and_every_shipped_policy() {
             let inspected =
                 run(&format!("cd /tmp && lazaret inspect '{}' >report.{who} && cat report.{who}", good.display()));
             assert!(inspected.stdout.contains("digest"), "{inspected:?}");
-            // And what it never does is refused: executing other programs, for one.
+            guest.root("dmesg | grep 'apparmor=\"DENIED\"' | grep -v 'profile=\"lazaret-cell.x\"\\|comm=\"sh\"\\|family=\"ash\"'");
             let started = guest.run(who, &under("lazaret", "sh -c 'echo here; /bin/cat /etc/passwd; exit 7'"), b"");
             assert_eq!((started.status, started.stdout.as_str()), (7, "here\n"), "{started:?}");
         }
@@ -284,8 +298,9 @@ fn the_shipped_profiles_confine_the_programs_and_every_shipped_policy() {
         );
         assert_eq!(guest.user(&look).stdout, "lazaret-cell//&lazaret-cell.compute (enforce)\n");
         // Nothing that is right is refused on the way.
-        let denied =
-            guest.root("dmesg | grep 'apparmor=\"DENIED\"' | grep -v 'profile=\"lazaret-cell.x\"\\|comm=\"sh\"'");
+        let denied = guest.root(
+            "dmesg | grep 'apparmor=\"DENIED\"' | grep -v 'profile=\"lazaret-cell.x\"\\|comm=\"sh\"\\|family=\"ash\"'",
+        );
         assert_eq!(denied.stdout, "", "{denied:?}");
     }
 }
@@ -477,5 +492,54 @@ fn every_act_is_stopped_and_the_documents_say_by_which_layer_on_which_kernel() {
         std::fs::write(&file, format!("{before}<!-- acts -->\n{table}<!-- end of acts -->\n{after}")).expect("write");
     } else {
         assert_eq!(stands, table, "if this is meant, bless it");
+    }
+}
+
+/// The profile that the abstraction for hosts begins with, as it stands there, with what it says of root.
+fn host_profile(no_new_privs: bool) -> String {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../apparmor/abstractions/lazaret-host");
+    let text = std::fs::read_to_string(file).expect("shipped");
+    let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("#   ")).collect();
+    let end = lines.iter().position(|line| *line == "}").expect("a profile");
+    let (mut profile, others) = (lines[..end].join("\n"), &lines[end + 1..]);
+    let (root, confined): (Vec<&str>, Vec<&str>) = others.iter().partition(|line| line.contains("capability"));
+    assert_eq!((root.len(), confined.len()), (1, 2), "{others:?}");
+    if no_new_privs {
+        profile = profile.replace("@{lazaret_cell} px -> lazaret-cell,", &confined.join("\n"));
+    }
+    format!("{profile}\n{}\n}}\n", root.join("\n"))
+}
+
+#[test]
+fn a_host_with_the_profile_that_the_abstraction_begins_with_loads_plugins() {
+    let touches = plugin("good/touches_files.c", &[]);
+    for guest in boot(&[Kernel::V6_12], ON, &[&touches]) {
+        prepare(&guest, "x", &policy("x", "require = [\"apparmor\", \"landlock\", \"namespaces\"]", ""));
+        load(&guest, "lazaret-cell.x", "");
+        load(&guest, "usr.libexec*", "");
+        let placed = guest.root(&format!(
+            "mkdir -p /etc/codec-service /usr/libexec/codec-service && cp /etc/x.toml /etc/codec-service/ && \
+             cp '{}' /usr/libexec/codec-service/plugin.so && cp /usr/bin/lazaret /usr/bin/codec-service",
+            touches.display()
+        ));
+        assert_eq!(placed.status, 0, "{placed:?}");
+        for (no_new_privs, prefix) in [(false, ""), (true, "setpriv --nnp ")] {
+            guest.write("/etc/apparmor.d/usr.bin.codec-service", &host_profile(no_new_privs));
+            load(&guest, "usr.bin.codec-service", "");
+            guest.root("dmesg -c >/dev/null");
+            for who in ["root", "user"] {
+                let call = |place: &str| {
+                    let service = format!("{prefix}codec-service call /usr/libexec/codec-service/plugin.so");
+                    let call = format!("{service} '{READ}' {place} 100 --policy /etc/codec-service/x.toml");
+                    let output = guest.run(who, &call, b"");
+                    assert_eq!(output.status, 0, "{output:?}");
+                    output.stdout.lines().next().unwrap_or_default().to_owned()
+                };
+                assert_eq!((call("/srv/granted/file").as_str(), call("/srv/other/file").as_str()), ("7", "-13"));
+            }
+            let ours = "family=\"ash\"\\|name=\"/srv/other/file\"";
+            let denied = guest.root(&format!("dmesg | grep 'apparmor=\"DENIED\"' | grep -v '{ours}'"));
+            assert_eq!(denied.stdout, "", "{denied:?}");
+        }
     }
 }

@@ -48,7 +48,7 @@ fn profiles_are_missing_complaining_enforced_or_others_and_the_doctor_tells_them
         let doctor = guest.user(DOCTOR);
         says(&doctor, 0, "apparmor", "ok", &["on"]);
         says(&doctor, 0, "cell", "ok", &[]);
-        let make = "lazaret apparmor builtin:compute > /etc/apparmor.d/lazaret-cell.compute";
+        let make = "lazaret apparmor builtin:compute --into /etc/apparmor.d";
         says(&doctor, 0, "profile-compute", "warning", &[make, "apparmor_parser -r"]);
         says(&doctor, 0, "profile-lazaret", "warning", &["/etc/apparmor.d/usr.bin.lazaret"]);
         says(&doctor, 0, "policy-compute", "ok", &["without", "apparmor"]);

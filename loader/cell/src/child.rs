@@ -125,6 +125,9 @@ fn live(given: Given, host: OwnedFd, outside: Identity) -> Result<Never, Failure
     at(Step::Dumpable, confine::not_dumpable())?;
     if let (Some(apparmor), Some(label)) = (&plan.apparmor, label) {
         at(Step::Profile, confine::profile(apparmor, label))?;
+        if apparmor.trial {
+            at(Step::ProfileProof, confine::profile_holds())?;
+        }
     }
     at(Step::NoNewPrivs, confine::no_new_privs())?;
     if plan.mdwe {

@@ -146,6 +146,19 @@ pub(crate) fn profile(apparmor: &Apparmor, label: OwnedFd) -> Result<()> {
     if rustix::io::write(&label, order.as_bytes())? == order.len() { Ok(()) } else { Err(UNPROVEN) }
 }
 
+/// A negative probe: the kernel can be told to let everything pass (`apparmor.mode=complain`), and every label says `enforce` all
+/// the same. No profile permits such a socket, since no policy can name its family, and AppArmor is asked before the kernel looks
+/// whether it has any.
+pub(crate) fn profile_holds() -> Result<()> {
+    const AF_ASH: libc::c_int = 18;
+    // SAFETY: socket(2) takes only integers.
+    let socket = unsafe { libc::socket(AF_ASH, libc::SOCK_STREAM | libc::SOCK_CLOEXEC, 0) };
+    match io::Error::last_os_error().raw_os_error() {
+        Some(libc::EACCES) if socket == -1 => Ok(()),
+        _ => Err(UNPROVEN),
+    }
+}
+
 /// `no_new_privs`, which Landlock and seccomp need of an ordinary user.
 pub(crate) fn no_new_privs() -> Result<()> {
     Ok(rustix::thread::set_no_new_privs(true)?)

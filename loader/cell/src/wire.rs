@@ -221,6 +221,8 @@ pub enum Step {
     Dumpable,
     /// Enter the AppArmor profile.
     Profile,
+    /// Try what no AppArmor profile permits.
+    ProfileProof,
     /// Set no_new_privs.
     NoNewPrivs,
     /// Refuse memory that is writable and later executable.
@@ -264,6 +266,7 @@ impl std::fmt::Display for Step {
             Self::Speculation => "refuse speculation",
             Self::Dumpable => "refuse core dumps and tracing",
             Self::Profile => "enter its AppArmor profile",
+            Self::ProfileProof => "be refused anything by AppArmor",
             Self::NoNewPrivs => "set no_new_privs",
             Self::Mdwe => "deny write-then-execute memory",
             Self::Landlock => "enter the Landlock domain",

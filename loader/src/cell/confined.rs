@@ -15,10 +15,10 @@ use rustix::net::RecvFlags;
 use super::{Cell, CellError, Confined, End, Load, Ready, SPIN_LIMIT};
 use crate::call::Lie;
 use crate::cgroup::Delegated;
-use crate::confirm::{self, Inherited, Phase};
+use crate::confirm::{self, Inherited, Phase, Unconfined};
 use crate::kernel;
 use crate::kernel_log::KernelLog;
-use crate::outcome::TimeLimit;
+use crate::outcome::{TimeLimit, libc_signal};
 use crate::plan::NamedLibraries;
 use crate::process;
 use crate::runner::Runner;
@@ -129,6 +129,26 @@ impl Cell<Confined> {
         CellError::Step { step: failure.step, errno: failure.errno, subject }
     }
 
+    /// Ends it, of which a trial is made: the profile of this process may forbid that, signal by signal.
+    pub(crate) fn end(mut self) -> Result<(), CellError> {
+        match self.process.kill() {
+            Some(process::Exit::Signal(libc_signal::KILL)) => Ok(()),
+            _ => Err(self.out_of_reach()),
+        }
+    }
+
+    /// Whatever is wrong with it may be wrong with what it was forked from: its label, for one, may be another than it was.
+    fn unconfined(&self, unconfined: Unconfined) -> CellError {
+        self.zygote.upgrade().inspect(|zygote| zygote.spend());
+        CellError::Unconfined(unconfined)
+    }
+
+    /// A cell that nobody can end ends by itself when it is asked for anything but to map.
+    fn out_of_reach(&self) -> CellError {
+        self.region.publish(self.sequence.wrapping_add(1), Operation::Bind, 0, 0);
+        CellError::OutOfReach
+    }
+
     /// Checks the confinement from outside, lets the cell map the plugin, and checks once more.
     pub(crate) fn confirm(mut self) -> Result<Cell<Ready>, CellError> {
         let pid = self.pid();
@@ -138,21 +158,19 @@ impl Cell<Confined> {
             cell.group.as_ref().map_or(Ok(()), |group| confirm::in_group(pid, group))
         };
         if !self.process.in_reach() {
-            // It ends by itself when it is asked for anything but to map.
-            self.region.publish(self.sequence.wrapping_add(1), Operation::Bind, 0, 0);
-            return Err(CellError::OutOfReach);
+            return Err(self.out_of_reach());
         }
-        look(Phase::Load, &self).map_err(CellError::Unconfined)?;
+        look(Phase::Load, &self).map_err(|unconfined| self.unconfined(unconfined))?;
         self.sequence = self.sequence.wrapping_add(1);
         self.region.publish(self.sequence, Operation::Map, 0, 0);
         let head = self.wait(self.left()).map_err(|end| self.died(end))?;
         let bias = match head.status {
             Some(Status::Done) => self.bias(head),
-            Some(Status::Failed) => return Err(self.failed(head)),
+            Some(Status::Failed) => return Err(self.not_mapped(head)),
             _ => Err(Lie::Status),
         };
         let bias = bias.map_err(|lie| self.died(End::Lied(lie)))?;
-        look(Phase::Call, &self).map_err(CellError::Unconfined)?;
+        look(Phase::Call, &self).map_err(|unconfined| self.unconfined(unconfined))?;
         tracing::debug!(pid, "cell ready");
         let Self {
             process,
@@ -166,10 +184,10 @@ impl Cell<Confined> {
             plan,
             policy,
             enforcement,
-            state: _,
+            state,
         } = self;
         let spin = if plan.channel.spin_ns == 0 { Duration::ZERO } else { SPIN_LIMIT };
-        let log = (plan.watch && plan.apparmor.is_some()).then(KernelLog::open).flatten();
+        let log = plan.watch.then(|| Some(KernelLog::open()?.of(state.inherited.profiles(&plan)?))).flatten();
         let state = Ready { gone: None, bias, bound: 0, reported: 0, log };
         Ok(Cell { process, group, zygote, region, sequence, spin, number, object, plan, policy, enforcement, state })
     }
@@ -183,24 +201,34 @@ impl Cell<Confined> {
         Ok(u64::from_ne_bytes(bytes))
     }
 
-    /// What a cell says of a step that it could not take.
+    /// What a cell says of a step that it could not take, before anything of the plugin was there.
     fn failed(&mut self, head: ReplyHead) -> CellError {
+        match self.failure(head) {
+            Some((failure, _)) => self.step(failure),
+            None => self.died(End::Lied(Lie::Message)),
+        }
+    }
+
+    fn failure(&mut self, head: ReplyHead) -> Option<(Failure, String)> {
         let mut payload = vec![0; (head.length as usize).min(2048)];
         let read = self.region.read(0, &mut payload);
         self.process.kill();
-        let Some((failure, message)) = read.ok().and_then(|()| Failure::from_front(&payload)) else {
-            return self.died(End::Lied(Lie::Message));
-        };
+        let (failure, message) = read.ok().and_then(|()| Failure::from_front(&payload))?;
+        Some((failure, crate::audit::escape(&String::from_utf8_lossy(message))))
+    }
+
+    /// What it says when it was asked to map; initialisers of the plugin may have said it.
+    fn not_mapped(&mut self, head: ReplyHead) -> CellError {
+        let Some((failure, message)) = self.failure(head) else { return self.died(End::Lied(Lie::Message)) };
         let library = || usize::try_from(failure.index).ok().and_then(|index| self.state.libraries.get(index));
         let object = match failure.step {
             Step::MapLibrary => library().map_or("a library", String::as_str),
             Step::MapPlugin => "the plugin",
-            _ => return self.step(failure),
+            Step::Region => return self.step(failure),
+            // No other step is left.
+            _ => return self.died(End::Lied(Lie::Message)),
         };
-        CellError::NotMapped {
-            object: crate::audit::escape(object),
-            message: crate::audit::escape(&String::from_utf8_lossy(message)),
-        }
+        CellError::NotMapped { object: crate::audit::escape(object), message }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::io;
 
 use lazaret_cell::wire::Step;
-use lazaret_policy::RulesTooLarge;
+use lazaret_policy::{ProfileState, RulesTooLarge, lack_of_profile};
 use thiserror::Error;
 
+use crate::apparmor;
 use crate::confirm::Unconfined;
 use crate::outcome::Outcome;
 
@@ -110,6 +111,15 @@ impl CellError {
             Self::Group(_) => Some(
                 "the group above the host's must take another: look at its owner and `cgroup.max.descendants`".into(),
             ),
+            // The file is there, or it would be another error: it is this process that may not.
+            Self::Start { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => Some(match apparmor::own() {
+                Some(label) => format!(
+                    "the AppArmor profile `{}` does not let this process execute it: load the profile `lazaret-cell`, and include \
+                     <abstractions/lazaret-host>, which says what to write for a process with no_new_privs",
+                    crate::audit::escape(&label)
+                ),
+                None => "let this user execute it, and read it".into(),
+            }),
             Self::Start { .. } => Some("`lazaret-cell` belongs beside `lazaret`, or in /usr/libexec/lazaret".into()),
             Self::NoProc => Some("`mount -t proc proc /proc`, as root".into()),
             Self::Step { step: Step::Paths, subject: Some(path), errno } if *errno == ELOOP => Some(format!(
@@ -122,6 +132,9 @@ impl CellError {
                 "the C library ignored LD_AUDIT, as it does for programs that gain privileges when they are executed"
                     .into(),
             ),
+            Self::Step { step: Step::ProfileProof, .. } => {
+                lack_of_profile(ProfileState::Overruled, "", "", "").map(|lack| lack.help)
+            }
             Self::Step { step: Step::Profile, .. } => Some(
                 "the profile that confines the host must let its cells enter theirs: `change_profile -> &lazaret-cell.*,`".into(),
             ),
@@ -133,7 +146,8 @@ impl CellError {
                     .into(),
             ),
             Self::OutOfReach => Some(
-                "the AppArmor profile of the host must let it send signals to its cells: `include <abstractions/lazaret-host>`"
+                "the AppArmor profile of the host must let it end its cells: `include <abstractions/lazaret-host>`, and for a host that \
+                 is root `capability kill,`"
                     .into(),
             ),
             Self::Rules(_) => Some("state fewer rules on arguments, or whole groups of calls".into()),

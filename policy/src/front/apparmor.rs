@@ -4,7 +4,7 @@
 //! changing modes and owners outside of what may be written. It does not look at times and attributes of files.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
@@ -128,9 +128,17 @@ impl Policy {
         let mut files: BTreeMap<PathBuf, Rights> = BTreeMap::new();
         let mut dropped = Vec::new();
         let mut grant = |item: &Granted<GrantedPath>, read, write, key: &str| match expand(&item.value, variables) {
-            Ok((path, _)) => {
-                let path = PathBuf::from(OsString::from_vec(path));
-                let rights = files.entry(resolve(&path).unwrap_or(path)).or_default();
+            Ok((mut path, followed)) => {
+                // Links are followed as far as a cell follows them. Where one lies beneath, the rule names a place that the kernel
+                // never arrives at, and grants nothing.
+                let beneath = path.split_off(path.len().min(followed as usize));
+                let led = PathBuf::from(OsString::from_vec(path));
+                let mut place = resolve(&led).unwrap_or(led);
+                let beneath = beneath.strip_prefix(b"/").unwrap_or(&beneath);
+                if !beneath.is_empty() {
+                    place.push(OsStr::from_bytes(beneath));
+                }
+                let rights = files.entry(place).or_default();
                 rights.read |= read;
                 rights.write |= write;
                 rights.why.extend(item.lines.iter().map(|place| why(&format!("{}: ", item.value), place)));

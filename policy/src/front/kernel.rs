@@ -60,6 +60,8 @@ pub enum ProfileState {
     Off,
     /// Whether it is on cannot be seen: securityfs or procfs is not mounted.
     Unseen,
+    /// The kernel enforces no profile at all, whatever their modes are (`apparmor.mode`).
+    Overruled,
     /// No profile of that name is loaded.
     Missing,
     /// Loaded, and not enforced: it complains, or is unconfined.

@@ -10,7 +10,7 @@ use crate::plan::Apparmor;
 impl Policy {
     pub(super) fn plan_apparmor(&self, kernel: &KernelSupport, variables: &Variables) -> Option<Apparmor> {
         let enters = self.asks_for(Layer::Apparmor) && kernel.profile == ProfileState::Enforced;
-        enters.then(|| Apparmor { profile: self.profile_name(variables), stacked: false })
+        enters.then(|| Apparmor { profile: self.profile_name(variables), stacked: false, trial: false })
     }
 
     /// What there is instead of the enforced profile, and how to get it.
@@ -27,7 +27,7 @@ impl Policy {
         let bundle = variables.bundle.as_ref().filter(|_| name != self.profile_name(&Variables::default()));
         let bundle =
             bundle.map(|path| format!(" --bundle {}", quoted(&path.display().to_string()))).unwrap_or_default();
-        let make = format!("`lazaret apparmor {}{bundle} > {file}`", quoted(self.main_source()));
+        let make = format!("`lazaret apparmor {}{bundle} --into /etc/apparmor.d`", quoted(self.main_source()));
         lack_of_profile(state, &name, &file, &make)
     }
 }
@@ -50,6 +50,11 @@ pub fn lack_of_profile(state: ProfileState, name: &str, file: &str, make: &str) 
              `flags=(attach_disconnected)` and `include <abstractions/lazaret-host>` in it"
                 .to_owned(),
         ),
+        ProfileState::Overruled => (
+            "the kernel itself is told to enforce no profile".to_owned(),
+            "take `apparmor.mode=` from the kernel command line, and `printf enforce > /sys/module/apparmor/parameters/mode`"
+                .to_owned(),
+        ),
         ProfileState::Missing => (
             format!("AppArmor has no profile `{name}`"),
             format!("{make}, then {load}; at every boot the init system loads what lies in /etc/apparmor.d"),
@@ -57,12 +62,15 @@ pub fn lack_of_profile(state: ProfileState, name: &str, file: &str, make: &str) 
         ProfileState::Lenient => (
             format!("AppArmor does not enforce the profile `{name}`"),
             format!(
-                "`aa-enforce {file}`, and set `APPARMOR=enforce` in /etc/default/apparmor where that file exists (Void \
-                 Linux loads profiles in complain mode by default)"
+                "{load}; where the file itself says `complain`, `aa-enforce {file}`; and where there is /etc/default/apparmor, as \
+                 on Void Linux, set `APPARMOR=enforce` in it, or profiles are loaded in complain mode again"
             ),
         ),
         ProfileState::Different => (
-            format!("the profile `{name}` that AppArmor has is not the one that this policy means"),
+            format!(
+                "the profile `{name}` that AppArmor has is not the one that this policy means: it is older, was changed, or is of \
+                 another policy with the same name"
+            ),
             format!("{make}, then {load}"),
         ),
         ProfileState::Unfit => (
