@@ -179,6 +179,25 @@ fn a_removed_grant_is_explained_with_both_lines() {
 }
 
 #[test]
+fn whatever_is_said_of_a_policy_ends_its_last_line() {
+    let (plugin, broken) = (plugin("good/types.c", &[]), policy_file("broken", "lazaret = 1\nnmae = \"x\"\n"));
+    let (plugin, broken) = (plugin.to_str().expect("UTF-8"), broken.to_str().expect("UTF-8"));
+    for words in [
+        &["apparmor", broken][..],
+        &["policy", "check", broken],
+        &["policy", "explain", broken],
+        &["call", plugin, "u8(x: u8) -> u8", "7", "--policy", broken],
+        &["prove", "--policy", broken],
+        &["inspect", plugin, "--policy", broken],
+    ] {
+        let output = lazaret(words);
+        let errors = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {errors}");
+        assert!(errors.contains("error[P-") && errors.ends_with('\n') && !errors.ends_with("\n\n"), "{words:?}: {errors:?}");
+    }
+}
+
+#[test]
 fn the_demo_shows_what_was_stopped() {
     let output = lazaret(["demo"]);
     let out = text(&output.stdout);

@@ -56,21 +56,39 @@ pub(super) struct JsonReason<'a> {
     details: Option<serde_json::Value>,
 }
 
-/// Standard error, for messages. One that cannot be written must not change what a command's status says.
+/// Standard error, for messages. One that cannot be written must not change what a command's status says. One that does not
+/// end its last line has it ended when this is dropped, except for progress, which begins at the carriage return that the next
+/// one overwrites.
 pub(super) fn messages() -> impl Write {
-    struct Messages(io::Stderr);
+    Messages { to: io::stderr(), first: None, last: None }
+}
 
-    impl Write for Messages {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            Ok(self.0.write(bytes).unwrap_or(bytes.len()))
-        }
+struct Messages<W: Write> {
+    to: W,
+    first: Option<u8>,
+    last: Option<u8>,
+}
 
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.flush().or(Ok(()))
-        }
+impl<W: Write> Write for Messages<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes).unwrap_or(bytes.len());
+        self.first = self.first.or(bytes.first().copied());
+        self.last = bytes[..written].last().copied().or(self.last);
+        Ok(written)
     }
 
-    Messages(io::stderr())
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush().or(Ok(()))
+    }
+}
+
+impl<W: Write> Drop for Messages<W> {
+    fn drop(&mut self) {
+        if self.first != Some(b'\r') && self.last.is_some_and(|last| last != b'\n') {
+            // As above: what cannot be written is lost.
+            drop(self.to.write_all(b"\n"));
+        }
+    }
 }
 
 /// Colours, where somebody looks at them.
