@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use lazaret_cell::wire::{Network, Program, Step};
 use lazaret_policy::{KernelSupport, Layout, Policy};
 
-use crate::apparmor::Profiles;
+use crate::apparmor::{self, Profiles};
 use crate::cell::{Cell, CellError, Ready, Trial};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
@@ -144,6 +144,13 @@ impl Host {
         }
         let zygote = self.zygotes.of(&self.cell_program, Network::Own)?;
         Ok(self.kernel.get_or_init(|| kernel::probe(zygote.namespaces(), self.groups())))
+    }
+
+    /// The AppArmor label of the process that cells are forked from, where that is under a profile itself.
+    pub(crate) fn confined_by(&self) -> Result<Option<String>, CellError> {
+        let zygote = self.zygotes.of(&self.cell_program, Network::Own)?;
+        // Which cannot be read where AppArmor is off.
+        Ok(zygote.label().ok().filter(|label| !apparmor::is_unconfined(label)).map(str::to_owned))
     }
 
     /// Resolves a policy: a file, or `builtin:NAME`.

@@ -60,6 +60,9 @@ pub struct Kernel {
     pub machine: String,
     /// Whether the host is root, and cells have another user than it.
     pub root: bool,
+    /// The AppArmor label of the process that cells are forked from, where that is under a profile itself: every part, alone or
+    /// not, is tried under it, and what it stops is [`Part::Process`]'s.
+    pub confined_by: Option<String>,
 }
 
 /// How many acts came to what.
@@ -195,6 +198,7 @@ pub fn prove(
         release: uname.release().to_string_lossy().into_owned(),
         machine: uname.machine().to_string_lossy().into_owned(),
         root: host.kernel()?.root,
+        confined_by: host.confined_by()?,
     };
     let policy = PolicyName { name: policy.name().to_owned(), sources: policy.sources().to_vec() };
     Ok(Proof { policy, kernel, layers, acts, summary })

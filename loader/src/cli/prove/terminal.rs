@@ -117,7 +117,21 @@ fn legend(proof: &Proof, parts: &[Part]) -> String {
     ];
     let symbols: Vec<String> =
         example.iter().map(symbol).map(|(symbol, means, _)| format!("{symbol} {means}")).collect();
-    format!("{text}\n{}", wrapped(&symbols.join(", ")))
+    text += &format!("\n{}", wrapped(&symbols.join(", ")));
+    if let Some(label) = &proof.kernel.confined_by {
+        text += &format!("\n{}", wrapped(&confined(label)));
+    }
+    text
+}
+
+/// What to make of a table whose cells are under a profile before they enter their own.
+fn confined(label: &str) -> String {
+    format!(
+        "Every column also runs under the AppArmor label `{}`, that of the process that cells are forked from; what it stops \
+         stands under `{}`",
+        crate::audit::escape(label),
+        short(Part::Process)
+    )
 }
 
 fn summary(proof: &Proof, paint: &Paint) -> String {
