@@ -15,6 +15,9 @@ pub(super) const MODULES: &str = "/sys/kernel/security/lsm";
 /// Security modules of which the kernel runs only one at a time (`LSM_FLAG_EXCLUSIVE`), AppArmor aside.
 const EXCLUSIVE: [&str; 2] = ["selinux", "smack"];
 
+/// The first release of Linux with Landlock.
+pub(super) const LANDLOCK: (u32, u32) = (5, 13);
+
 /// Largest file of settings.
 const SETTINGS_LIMIT: u64 = 64 * 1024;
 
@@ -36,44 +39,77 @@ pub(super) fn modules() -> Option<Vec<String>> {
 
 /// What turns AppArmor on here, beyond what is true of every machine.
 pub(super) fn to_apparmor() -> Option<String> {
-    if !Path::new("/sys/module/apparmor").exists() {
+    if !is_built_in() {
         // sysfs that is not mounted says nothing.
         return Path::new("/sys/module").exists().then(|| "this kernel was built without it".to_owned());
     }
-    words(&fs::read_to_string("/proc/cmdline").ok()?, &modules()?)
-}
-
-/// The words for the kernel command line `now`, where the modules `running` run.
-fn words(now: &str, running: &[String]) -> Option<String> {
-    if let Some(other) = running.iter().find(|module| EXCLUSIVE.contains(&module.as_str())) {
+    let running = modules()?;
+    if let Some(other) = exclusive(&running) {
         return Some(format!("the kernel runs `{other}`, and only one of the two at a time"));
     }
-    let last = |key: &str| now.split_whitespace().filter_map(|word| word.strip_prefix(key)).next_back();
-    if last("lsm=").is_none() {
-        let instead = last("security=").filter(|module| *module != "apparmor");
-        let instead = instead.map(|module| format!(", in place of `security={}`", escape(module))).unwrap_or_default();
-        return Some(format!("here: `apparmor=1 security=apparmor`{instead}"));
-    }
-    let on = if last("apparmor=") == Some("0") { "apparmor=1 " } else { "" };
-    Some(format!("here: `{on}{}`", list(running, "apparmor")))
+    words(&command_line()?, &running, true)
 }
 
 /// What turns Landlock on here, beyond what is true of every machine.
 pub(super) fn to_landlock() -> Option<String> {
-    Some(format!("if this kernel was built with it, here: `{}`", list(&modules()?, "landlock")))
+    words(&command_line()?, &modules()?, is_built_in())
 }
 
-/// `lsm=` with the modules that run, and one more. Always with Landlock: what stands in this list and the kernel does not have,
-/// it ignores; what does not stand in it is off.
-fn list(running: &[String], more: &str) -> String {
+/// Whether this kernel has AppArmor, running or not. Of Landlock nothing says that.
+fn is_built_in() -> bool {
+    Path::new("/sys/module/apparmor").exists()
+}
+
+fn command_line() -> Option<String> {
+    fs::read_to_string("/proc/cmdline").ok()
+}
+
+/// What runs in AppArmor's place.
+fn exclusive(running: &[String]) -> Option<&str> {
+    running.iter().map(String::as_str).find(|module| EXCLUSIVE.contains(module))
+}
+
+/// The words for the kernel command line `now`, where the modules `running` run: one answer for Landlock and AppArmor, since
+/// a list for one of them switches the other off. Where this kernel has AppArmor, it is one of those that are to run.
+fn words(now: &str, running: &[String], apparmor: bool) -> Option<String> {
+    let last = |key: &str| now.split_whitespace().filter_map(|word| word.strip_prefix(key)).next_back();
+    let runs = |module: &str| running.iter().any(|other| other == module);
+    let apparmor = apparmor && exclusive(running).is_none() && !runs("apparmor");
+    if !apparmor && runs("landlock") {
+        return None;
+    }
+    let mut instead = Vec::new();
+    let off = last("apparmor=").filter(|word| apparmor && *word == "0");
+    instead.extend(off.map(|_| "`apparmor=0`".to_owned()));
+    // Without a list, the kernel's own is in force, and has Landlock.
+    let words = if last("lsm=").is_none() && runs("landlock") {
+        let other = last("security=").filter(|module| *module != "apparmor");
+        instead.extend(other.map(|module| format!("`security={}`", escape(module))));
+        "apparmor=1 security=apparmor".to_owned()
+    } else {
+        format!("{}{}", if off.is_some() { "apparmor=1 " } else { "" }, list(running, apparmor))
+    };
+    let instead = if instead.is_empty() { String::new() } else { format!(", in place of {}", instead.join(" and ")) };
+    Some(format!("here: `{words}`{instead}"))
+}
+
+/// `lsm=` with the modules that run, and AppArmor if it is to. Always with Landlock: what stands in this list and the kernel
+/// does not have, it ignores; what does not stand in it is off.
+fn list(running: &[String], apparmor: bool) -> String {
     // Those that are in no list: the kernel puts them first or last by itself (`LSM_ORDER_FIRST`, `LSM_ORDER_LAST`).
     let fixed = |module: &&str| matches!(*module, "capability" | "ima" | "evm");
-    let running = running.iter().map(String::as_str).filter(|module| !fixed(module) && *module != more);
+    let running = running.iter().map(String::as_str).filter(|module| !fixed(module));
     // BPF looks at what the others let through.
     let (late, early): (Vec<&str>, Vec<&str>) = running.partition(|module| *module == "bpf");
-    let landlock = (more != "landlock" && !early.contains(&"landlock")).then_some("landlock");
-    let list: Vec<&str> = landlock.into_iter().chain(early).chain([more]).chain(late).collect();
+    let landlock = (!early.contains(&"landlock")).then_some("landlock");
+    let list: Vec<&str> = landlock.into_iter().chain(early).chain(apparmor.then_some("apparmor")).chain(late).collect();
     format!("lsm={}", list.join(","))
+}
+
+/// Whether the kernel is of this release or a later one.
+pub(super) fn is_at_least(release: &str, least: (u32, u32)) -> bool {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse().ok());
+    numbers.next().zip(numbers.next()).is_some_and(|has| has >= least)
 }
 
 /// How Void Linux loads profiles: the word of [`SETTINGS`], or nothing. `None` on machines that do it otherwise.
@@ -108,31 +144,68 @@ mod tests {
     #[test]
     fn a_command_line_with_a_list_gets_the_whole_list() {
         let void = modules("capability,landlock,yama,loadpin,safesetid,integrity");
-        assert_eq!(words("ro quiet", &void).as_deref(), Some("here: `apparmor=1 security=apparmor`"));
-        assert_eq!(
-            words("ro lsm=landlock,yama,loadpin,safesetid,integrity", &void).as_deref(),
-            Some("here: `lsm=landlock,yama,loadpin,safesetid,integrity,apparmor`")
-        );
-        assert_eq!(
-            words("apparmor=0 lsm=bpf,yama", &modules("lockdown,capability,bpf,yama")).as_deref(),
-            Some("here: `apparmor=1 lsm=landlock,lockdown,yama,apparmor,bpf`")
-        );
-        assert_eq!(words("lsm=", &modules("capability")).as_deref(), Some("here: `lsm=landlock,apparmor`"));
+        for (now, running, has) in [
+            ("ro quiet", &void, "here: `apparmor=1 security=apparmor`"),
+            (
+                "ro lsm=landlock,yama,loadpin,safesetid,integrity",
+                &void,
+                "here: `lsm=landlock,yama,loadpin,safesetid,integrity,apparmor`",
+            ),
+            ("lsm=", &modules("capability"), "here: `lsm=landlock,apparmor`"),
+            // A list that the kernel was built with, and that lacks Landlock.
+            ("ro", &modules("capability,yama"), "here: `lsm=landlock,yama,apparmor`"),
+        ] {
+            assert_eq!(words(now, running, true).as_deref(), Some(has), "{now}");
+        }
     }
 
     #[test]
-    fn what_the_kernel_places_by_itself_is_in_no_list() {
+    fn what_is_in_the_way_is_named() {
+        let running = modules("lockdown,capability,bpf,yama");
+        assert_eq!(
+            words("apparmor=0 lsm=bpf,yama", &running, true).as_deref(),
+            Some("here: `apparmor=1 lsm=landlock,lockdown,yama,apparmor,bpf`, in place of `apparmor=0`")
+        );
+        let landlock = modules("capability,landlock,yama,tomoyo");
+        assert_eq!(
+            words("apparmor=0", &landlock, true).as_deref(),
+            Some("here: `apparmor=1 security=apparmor`, in place of `apparmor=0`")
+        );
+        assert_eq!(
+            words("security=tomoyo apparmor=0", &landlock, true).as_deref(),
+            Some("here: `apparmor=1 security=apparmor`, in place of `apparmor=0` and `security=tomoyo`")
+        );
+        assert_eq!(
+            words("apparmor=0 apparmor=1", &landlock, true).as_deref(),
+            Some("here: `apparmor=1 security=apparmor`"),
+            "the last one counts"
+        );
+    }
+
+    #[test]
+    fn a_list_for_landlock_alone_is_for_a_kernel_that_has_apparmor_running_or_cannot_have_it() {
         let running = modules("lockdown,capability,apparmor,yama,bpf,ima,evm");
-        assert_eq!(list(&running, "landlock"), "lsm=lockdown,apparmor,yama,landlock,bpf");
+        let whole = Some("here: `lsm=landlock,lockdown,apparmor,yama,bpf`");
+        assert_eq!(words("ro", &running, true).as_deref(), whole);
+        assert_eq!(words("apparmor=0", &modules("yama"), false).as_deref(), Some("here: `lsm=landlock,yama`"));
+        let fedora = modules("lockdown,capability,yama,selinux,bpf");
+        assert_eq!(words("ro", &fedora, true).as_deref(), Some("here: `lsm=landlock,lockdown,yama,selinux,bpf`"));
+        assert_eq!(exclusive(&fedora), Some("selinux"));
+        assert_eq!(words("ro", &modules("landlock,apparmor"), true), None, "both run");
     }
 
     #[test]
-    fn one_large_module_takes_the_place_of_another() {
-        let fedora = modules("lockdown,capability,yama,selinux,bpf,landlock");
-        assert!(words("ro", &fedora).expect("words").contains("`selinux`"));
-        let tomoyo = modules("capability,yama,tomoyo");
-        let words = words("security=tomoyo", &tomoyo).expect("words");
-        assert_eq!(words, "here: `apparmor=1 security=apparmor`, in place of `security=tomoyo`");
+    fn releases_are_compared_as_numbers() {
+        for (release, newer) in [
+            ("5.13.0", true),
+            ("6.1.0-18-amd64", true),
+            ("5.4.1_1", false),
+            ("5.13-rc1", true),
+            ("4.19", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at_least(release, (5, 13)), newer, "{release}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use lazaret_policy::{
-    KernelSupport, Lack, Layer, Missing, Planned, Policy, ProfileState, State as Enforcement, Variables, lack,
-    lacking_landlock,
+    KernelSupport, Lack, Layer, Missing, MissingLayer, Planned, Policy, ProfileState, State as Enforcement, Variables,
+    lack, lacking_landlock,
 };
 
 use super::{Check, DEFAULT, boot};
@@ -96,10 +96,7 @@ impl Machine {
             if lacking.is_empty() { String::new() } else { format!("; it does not see {}", lacking.join(", ")) };
         let needed = self.shipped.iter().map(|shipped| self.least_landlock(shipped)).max().unwrap_or(0);
         match (lack(Layer::Landlock, 0, &self.kernel), needed > has) {
-            (Some(Lack { found, help }), _) => {
-                let help = boot::to_landlock().map_or_else(|| help.clone(), |here| format!("{help}; {here}"));
-                self.lacks(Layer::Landlock, Lack { found, help })
-            }
+            (Some(Lack { found, help }), _) => self.lacks(Layer::Landlock, Lack { found, help: to_landlock(help) }),
             (None, true) => {
                 let lack = lack(Layer::Landlock, needed, &self.kernel);
                 let help = lack.map(|lack| lack.help).unwrap_or_default();
@@ -150,7 +147,11 @@ impl Machine {
             (None, Some(Err(missing))) => {
                 let lacks: Vec<String> =
                     missing.layers.iter().map(|layer| format!("`{}` ({})", layer.required, layer.found)).collect();
-                let mut fixes: Vec<&str> = missing.layers.iter().map(|layer| layer.help.as_str()).collect();
+                let is_off = |layer| layer == Layer::Landlock && self.kernel.landlock_abi == 0;
+                let fix = |layer: &MissingLayer| {
+                    if is_off(layer.layer) { to_landlock(layer.help.clone()) } else { layer.help.clone() }
+                };
+                let mut fixes: Vec<String> = missing.layers.iter().map(fix).collect();
                 fixes.dedup();
                 short(format!("cannot be enforced, lacks {}", lacks.join(", ")), fixes.join("; "))
             }
@@ -168,4 +169,15 @@ impl Machine {
             (None, None) => Check::ok(id, "not looked at"),
         }
     }
+}
+
+/// What turns Landlock on where it is off: of a kernel that is new enough, nobody needs to hear how new one must be.
+fn to_landlock(help: String) -> String {
+    let release = rustix::system::uname();
+    let help = if boot::is_at_least(&release.release().to_string_lossy(), boot::LANDLOCK) {
+        "the kernel needs CONFIG_SECURITY_LANDLOCK, and `landlock` in the `lsm=` list of its command line".to_owned()
+    } else {
+        help
+    };
+    boot::to_landlock().map_or_else(|| help.clone(), |here| format!("{here}; {help}"))
 }
