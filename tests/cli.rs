@@ -193,7 +193,10 @@ fn whatever_is_said_of_a_policy_ends_its_last_line() {
         let output = lazaret(words);
         let errors = text(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{words:?}: {errors}");
-        assert!(errors.contains("error[P-") && errors.ends_with('\n') && !errors.ends_with("\n\n"), "{words:?}: {errors:?}");
+        assert!(
+            errors.contains("error[P-") && errors.ends_with('\n') && !errors.ends_with("\n\n"),
+            "{words:?}: {errors:?}"
+        );
     }
 }
 

@@ -6,16 +6,19 @@ mod boot;
 mod machine;
 
 use std::fs::{self, File};
-use std::io::{Read as _, Seek as _};
+use std::io::{self, Read as _, Seek as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use lazaret_cell::hook;
 use lazaret_cell::wire::Program;
 use lazaret_policy::{Namespaces, Policy, ProfileState, Variables};
+use rustix::fs::Access;
 use serde::Serialize;
 
 use crate::apparmor::{Subject, label};
 use crate::audit::escape;
+use crate::cell::CellError;
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
 use crate::confirm;
@@ -156,8 +159,28 @@ struct Trouble {
 
 impl Trouble {
     fn of(error: &Error) -> Self {
-        Self { found: chain(error), fix: error.hint() }
+        let (found, fix) = (chain(error), error.hint());
+        match error {
+            Error::Cell(CellError::Start { program, source }) => match not_executed(Path::new(program), source) {
+                Some((why, fix)) => Self { found: format!("{found}; {why}"), fix: Some(fix) },
+                None => Self { found, fix },
+            },
+            _ => Self { found, fix },
+        }
     }
+}
+
+/// Why the AppArmor profile of this process is what keeps the cell program from being executed, and what to do about it.
+fn not_executed(program: &Path, source: &io::Error) -> Option<(String, String)> {
+    // Of profiles access(2) knows nothing: what it refuses, the program's own mode does, or its mount.
+    let may = || rustix::fs::access(program, Access::EXEC_OK).is_ok();
+    if source.kind() != io::ErrorKind::PermissionDenied || !may() {
+        return None;
+    }
+    let label = label(Subject::Own).ok().filter(|label| !crate::apparmor::is_unconfined(label))?;
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let no_new_privs = confirm::field(&status, "NoNewPrivs") == Some("1");
+    Some(apparmor::not_executed(&label, no_new_privs, source))
 }
 
 fn release() -> Check {
@@ -248,7 +271,10 @@ fn cell(host: Result<&Host, &Trouble>, machine: &Machine) -> Check {
         Ok(()) => Check::ok("cell", format!("comes up, and is confined as builtin:{DEFAULT} says")),
         // Which is what other checks are about.
         Err(Error::Plan(_)) => Check::ok("cell", format!("its program starts; builtin:{DEFAULT} cannot be enforced")),
-        Err(error) => failed(&chain(&error), error.hint().as_deref()),
+        Err(error) => {
+            let Trouble { found, fix } = Trouble::of(&error);
+            failed(&found, fix.as_deref())
+        }
     }
 }
 

@@ -29,6 +29,10 @@ fn says(output: &Output, status: i32, id: &str, state: &str, words: &[&str]) {
 
 const DOCTOR: &str = "lazaret doctor --json";
 
+/// What loads the profiles of the programs.
+const BOTH_PROFILES: &str =
+    "apparmor_parser -r /etc/apparmor.d/usr.libexec.lazaret.lazaret-cell /etc/apparmor.d/usr.bin.lazaret";
+
 /// A profile for a host that may load plugins.
 const HOST: &str = "profile host flags=(attach_disconnected) {\n /** rwmix,\n capability,\n network,\n mount,\n umount,\n \
                     pivot_root,\n signal,\n ptrace,\n change_profile -> &lazaret-cell.*,\n}\n";
@@ -50,7 +54,9 @@ fn profiles_are_missing_complaining_enforced_or_others_and_the_doctor_tells_them
         says(&doctor, 0, "cell", "ok", &[]);
         let make = "lazaret apparmor builtin:compute --into /etc/apparmor.d";
         says(&doctor, 0, "profile-compute", "warning", &[make, "apparmor_parser -r"]);
-        says(&doctor, 0, "profile-lazaret", "warning", &["/etc/apparmor.d/usr.bin.lazaret"]);
+        for id in ["profile-lazaret", "profile-lazaret-cell"] {
+            says(&doctor, 0, id, "warning", &["lie in /etc/apparmor.d and are not loaded", BOTH_PROFILES]);
+        }
         says(&doctor, 0, "policy-compute", "ok", &["without", "apparmor"]);
 
         load(&guest, "-C");
@@ -76,6 +82,17 @@ fn profiles_are_missing_complaining_enforced_or_others_and_the_doctor_tells_them
             says(&doctor, 0, "cell", "ok", &["comes up"]);
             says(&doctor, 0, "profile-compute", "ok", &[]);
         }
+        let prove = |words: &str| {
+            let prove = format!("lazaret prove --act executes {words}");
+            guest.root(&format!("echo exec host >/proc/self/attr/apparmor/exec && exec {prove}"))
+        };
+        let proof: Json = serde_json::from_str(&prove("--json").stdout).expect("JSON");
+        assert_eq!(proof["kernel"]["confined_by"], "host (enforce)", "{proof}");
+        assert!(prove("").stdout.replace('\n', " ").contains("under the AppArmor label `host (enforce)`"));
+        assert!(
+            !guest.root("lazaret prove --act executes").stdout.contains("AppArmor label"),
+            "of what confines nothing"
+        );
 
         guest.root("sysctl -w kernel.dmesg_restrict=1");
         says(&guest.user(DOCTOR), 0, "kernel-log", "warning", &["kernel.dmesg_restrict=0"]);
@@ -98,6 +115,62 @@ fn profiles_are_missing_complaining_enforced_or_others_and_the_doctor_tells_them
 }
 
 #[test]
+fn the_profiles_of_the_programs_are_loaded_together_or_no_cell_starts() {
+    for guest in boot(&BOTH, USUAL, &[]) {
+        guest.root("mkdir /opt; cp /usr/bin/lazaret /usr/bin/lazaret-cell /opt");
+        guest.root("mv /etc/apparmor.d/tunables/lazaret /etc/lazaret-tunables");
+        for id in ["profile-lazaret", "profile-lazaret-cell"] {
+            says(&guest.user(DOCTOR), 0, id, "warning", &["copy all of `apparmor/`", BOTH_PROFILES]);
+        }
+        guest.root("mv /etc/lazaret-tunables /etc/apparmor.d/tunables/lazaret");
+
+        assert_eq!(guest.root("apparmor_parser -r -K /etc/apparmor.d/usr.bin.lazaret").status, 0);
+        let doctor = guest.user(DOCTOR);
+        says(&doctor, 3, "profile-lazaret", "ok", &["is loaded and enforced\""]);
+        says(&doctor, 3, "profile-lazaret-cell", "missing", &["no cell can be started", BOTH_PROFILES]);
+        says(&doctor, 3, "cell", "missing", &["profile `lazaret` of this process", BOTH_PROFILES]);
+        let other = guest.user("/opt/lazaret doctor --json");
+        says(&other, 0, "profile-lazaret", "ok", &["for /usr/bin/lazaret; this program is /opt/lazaret"]);
+        says(&other, 0, "profile-lazaret-cell", "warning", &["no cell can be started"]);
+
+        // As the fix has it.
+        assert_eq!(guest.root(&BOTH_PROFILES.replace("-r", "-r -K")).status, 0);
+        let doctor = guest.user(DOCTOR);
+        says(&doctor, 0, "host", "ok", &["`lazaret (enforce)`"]);
+        for id in ["cell", "profile-lazaret", "profile-lazaret-cell"] {
+            says(&doctor, 0, id, "ok", &[]);
+        }
+    }
+}
+
+#[test]
+fn a_profile_that_lets_no_cell_program_be_executed_is_named() {
+    for guest in boot(&BOTH, USUAL, &[]) {
+        let codec = |rule: &str| {
+            let rules = "/** rwm, /{,s}bin/* ix, /opt/lazaret ix, capability, network, signal, ptrace,";
+            guest.write("/etc/codec", &format!("profile codec flags=(attach_disconnected) {{ {rules} {rule} }}\n"));
+            assert_eq!(guest.root("apparmor_parser -r -K /etc/codec").status, 0);
+        };
+        guest.root("mkdir /opt; cp /usr/bin/lazaret /usr/bin/lazaret-cell /opt");
+        guest.write("/etc/cell", "profile lazaret-cell { /** rwm, capability, network, signal, ptrace, }\n");
+        assert_eq!(guest.root("apparmor_parser -r -K /etc/cell").status, 0);
+        let run = |how: &str| {
+            guest.root(&format!(
+                "echo exec codec >/proc/self/attr/apparmor/exec && exec {how} /opt/lazaret doctor --json"
+            ))
+        };
+        codec("");
+        let words = ["profile `codec` of this process does not let it", "`include <abstractions/lazaret-host>`"];
+        for how in ["", "setpriv --nnp"] {
+            says(&run(how), 3, "cell", "missing", &words);
+        }
+        codec("/opt/lazaret-cell px -> lazaret-cell,");
+        let words = ["no_new_privs", "profile `codec` cannot be left", "`@{lazaret_cell} ix,`"];
+        says(&run("setpriv --nnp"), 3, "cell", "missing", &words);
+    }
+}
+
+#[test]
 fn a_stock_void_machine_is_told_what_to_boot_with() {
     for guest in boot(&[Kernel::V6_12], "lsm=landlock,yama,loadpin,safesetid,integrity", &[]) {
         for doctor in [guest.root(DOCTOR), guest.user(DOCTOR)] {
@@ -115,10 +188,17 @@ fn a_stock_void_machine_is_told_what_to_boot_with() {
 fn what_builtin_compute_requires_is_missing_and_what_others_require_is_a_warning() {
     for guest in boot(&BOTH, "lsm=yama,apparmor,bpf", &[]) {
         let doctor = guest.user(DOCTOR);
-        says(&doctor, 3, "landlock", "missing", &["no Landlock", "`lsm=", "yama,apparmor,landlock,bpf`"]);
+        says(&doctor, 3, "landlock", "missing", &["no Landlock", "\"here: `lsm=landlock,lockdown,yama,apparmor,bpf`"]);
+        assert!(!doctor.stdout.contains("5.13"), "this one is newer: {doctor:?}");
         says(&doctor, 3, "policy-compute", "missing", &["landlock"]);
         says(&doctor, 3, "policy-go", "warning", &["landlock>=6"]);
         says(&doctor, 3, "cell", "ok", &["starts"]);
+    }
+    for guest in boot(&[Kernel::V6_12], "apparmor=0 lsm=yama,bpf", &[]) {
+        let doctor = guest.user(DOCTOR);
+        let here = "\"here: `apparmor=1 lsm=landlock,lockdown,yama,apparmor,bpf`, in place of `apparmor=0`";
+        says(&doctor, 3, "landlock", "missing", &[here]);
+        says(&doctor, 3, "apparmor", "warning", &[here]);
     }
     for guest in boot(&[Kernel::V6_1], USUAL, &[]) {
         let doctor = guest.user(DOCTOR);

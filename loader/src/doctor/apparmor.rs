@@ -1,19 +1,33 @@
 //! AppArmor: whether it is on, what loads and compiles its profiles, and each profile that Lazaret knows.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use lazaret_policy::{Lack, ProfileState, Variables, lack_of_profile};
+use rustix::io::Errno;
 
 use super::{Check, Shipped, boot};
-use crate::apparmor::{self, Lsm, Profiles};
+use crate::apparmor::{self, Lsm, Profiles, Subject};
+use crate::audit::escape;
 use crate::kernel_log::KernelLog;
 use crate::open::shown;
 
-/// Profiles of the programs themselves, and the files that a package has them in.
-const PROGRAMS: [(&str, &str); 2] = [
-    ("lazaret", "/etc/apparmor.d/usr.bin.lazaret"),
-    ("lazaret-cell", "/etc/apparmor.d/usr.libexec.lazaret.lazaret-cell"),
-];
+/// The program that the profile [`HOST`] is attached to.
+const PROGRAM: &str = "/usr/bin/lazaret";
 
-/// No shipped policy requires AppArmor, so nothing here is worse than a warning.
+/// The profiles of the programs themselves.
+const HOST: &str = "lazaret";
+const CELL: &str = "lazaret-cell";
+
+/// The files that a package has the two in. The cell's comes first: under the host's without it, nothing executes a cell.
+const FILES: &str = "/etc/apparmor.d/usr.libexec.lazaret.lazaret-cell /etc/apparmor.d/usr.bin.lazaret";
+
+/// What these files include.
+const INCLUDED: [&str; 2] = ["/etc/apparmor.d/tunables/lazaret", "/etc/apparmor.d/abstractions/lazaret-host"];
+
+/// No shipped policy requires AppArmor, so nothing here is worse than a warning, except for a profile that this process is
+/// under and without whose companion it starts no cell.
 pub(super) fn checks(shipped: &[Shipped], profiles: &Profiles) -> Vec<Check> {
     // Of a name that no profile has: whether the kernel's list of them can be seen at all.
     let seen = apparmor::enforced("");
@@ -22,18 +36,14 @@ pub(super) fn checks(shipped: &[Shipped], profiles: &Profiles) -> Vec<Check> {
         let found =
             if apparmor::lsm() == Lsm::On { "on, but which profiles are loaded cannot be seen" } else { &found };
         let here = boot::to_apparmor().filter(|_| state == ProfileState::Off);
-        let fix = here.map_or_else(|| help.clone(), |here| format!("{help}; {here}"));
+        let fix = here.map_or_else(|| help.clone(), |here| format!("{here}; {help}"));
         return [Some(Check::warning("apparmor", found, fix)), loading()].into_iter().flatten().collect();
     }
     let mut checks = vec![Check::ok("apparmor", "on")];
     checks.extend(loading());
     checks.push(parser(shipped, profiles));
     checks.push(log());
-    for (name, file) in PROGRAMS {
-        let state = apparmor::enforced(name).err().unwrap_or(ProfileState::Enforced);
-        let make = format!("install {file}, which comes with Lazaret");
-        checks.push(profile(name, name, lack_of_profile(state, name, file, &make)));
-    }
+    checks.extend(programs());
     for Shipped { name, policy, profile: state } in shipped {
         if let Ok(policy) = policy {
             let known = apparmor::profile(policy, &Variables::default()).name;
@@ -41,6 +51,73 @@ pub(super) fn checks(shipped: &[Shipped], profiles: &Profiles) -> Vec<Check> {
         }
     }
     checks
+}
+
+/// The profiles of the programs. They need each other, so both have the same fix.
+fn programs() -> [Check; 2] {
+    let state = |name| apparmor::enforced(name).err().unwrap_or(ProfileState::Enforced);
+    let (host, cell) = (state(HOST), state(CELL));
+    let lack = |state, name| {
+        let lack = lack_of_profile(state, name, FILES, "")?;
+        Some(if state == ProfileState::Missing { Lack { help: to_load(), ..lack } } else { lack })
+    };
+    let of_host = match fs::read_link("/proc/self/exe") {
+        Ok(program) if host == ProfileState::Enforced && program != Path::new(PROGRAM) => {
+            let found = format!("`{HOST}` is loaded and enforced, for {PROGRAM}; this program is {}", shown(&program));
+            Check::ok(format!("profile-{HOST}"), found)
+        }
+        _ => profile(HOST, HOST, lack(host, HOST)),
+    };
+    let of_cell = match lack(cell, CELL) {
+        Some(Lack { found, help }) if (host, cell) == (ProfileState::Enforced, ProfileState::Missing) => {
+            let id = format!("profile-{CELL}");
+            let found = format!("{found}, and `{HOST}` is enforced: under it no cell can be started");
+            let under = apparmor::label(Subject::Own).is_ok_and(|label| is_enforced_in(&label, HOST));
+            if under { Check::missing(id, found, help) } else { Check::warning(id, found, help) }
+        }
+        lack => profile(CELL, CELL, lack),
+    };
+    [of_host, of_cell]
+}
+
+/// What loads both profiles, in the order in which nothing fails half-way.
+fn to_load() -> String {
+    let load = format!("`apparmor_parser -r {FILES}`");
+    if FILES.split(' ').chain(INCLUDED).all(|file| Path::new(file).is_file()) {
+        return format!("their files lie in /etc/apparmor.d and are not loaded: {load}");
+    }
+    format!(
+        "copy all of `apparmor/`, which comes with Lazaret, to /etc/apparmor.d, then {load}; at every boot the init system \
+         loads what lies in /etc/apparmor.d"
+    )
+}
+
+/// Why a process of this label does not execute the cell program, and what to do about it.
+pub(super) fn not_executed(label: &str, no_new_privs: bool, refused: &io::Error) -> (String, String) {
+    let names = escape(label.rsplit_once(" (").map_or(label, |(names, _)| names));
+    // A rule that is not there refuses with EACCES. The kernel asks about no_new_privs after that
+    // (`apparmor_bprm_creds_for_exec` of security/apparmor/domain.c).
+    if no_new_privs && refused.raw_os_error() == Some(Errno::PERM.raw_os_error()) {
+        return (
+            format!("this process has no_new_privs, and its AppArmor profile `{names}` cannot be left for `{CELL}`"),
+            "start it without no_new_privs, or give the profile `@{lazaret_cell} ix,` (see abstractions/lazaret-host)"
+                .to_owned(),
+        );
+    }
+    let found = format!("the AppArmor profile `{names}` of this process does not let it execute the cell program");
+    // That one has the rule.
+    let fix = if names == HOST {
+        to_load()
+    } else {
+        format!("`include <abstractions/lazaret-host>` in it, and load the profile `{CELL}`")
+    };
+    (found, fix)
+}
+
+/// Whether a process of this label is under a profile, and refused what that does not grant.
+fn is_enforced_in(label: &str, profile: &str) -> bool {
+    let names = label.strip_suffix(" (enforce)").or_else(|| label.strip_suffix(" (mixed)"));
+    names.is_some_and(|names| names.split("//&").any(|name| name == profile))
 }
 
 fn profile(id: &str, name: &str, lack: Option<Lack>) -> Check {
@@ -92,4 +169,39 @@ fn log() -> Check {
         "this process may not read it: what AppArmor refused is predicted, not quoted",
         "run the host as root or with CAP_SYSLOG, or set `sysctl kernel.dmesg_restrict=0`",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_cell_program_from_being_executed_has_a_remedy_of_its_own() {
+        let refused = |errno: Errno| io::Error::from(errno);
+        let (why, fix) = not_executed("codec (enforce)", true, &refused(Errno::PERM));
+        assert_eq!(
+            why,
+            "this process has no_new_privs, and its AppArmor profile `codec` cannot be left for `lazaret-cell`"
+        );
+        assert!(fix.contains("without no_new_privs") && fix.contains("`@{lazaret_cell} ix,`"), "{fix}");
+        for (no_new_privs, errno) in [(false, Errno::ACCESS), (true, Errno::ACCESS), (false, Errno::PERM)] {
+            let (why, fix) = not_executed("a//&codec (mixed)", no_new_privs, &refused(errno));
+            assert!(why.contains("`a//&codec` of this process does not let it execute"), "{why}");
+            assert!(fix.contains("`include <abstractions/lazaret-host>`") && fix.contains("`lazaret-cell`"), "{fix}");
+        }
+        let (_, fix) = not_executed("lazaret (enforce)", false, &refused(Errno::ACCESS));
+        assert!(fix.contains("apparmor_parser -r") && !fix.contains("include"), "{fix}");
+    }
+
+    #[test]
+    fn a_profile_is_enforced_in_a_label_that_names_it_as_a_whole_and_does_not_complain() {
+        for label in ["lazaret (enforce)", "a//&lazaret (enforce)", "lazaret//&a (mixed)"] {
+            assert!(is_enforced_in(label, "lazaret"), "{label}");
+        }
+        for label in
+            ["unconfined", "lazaret (complain)", "lazaret", "lazaret-cell (enforce)", "a//lazaret (enforce)", ""]
+        {
+            assert!(!is_enforced_in(label, "lazaret"), "{label}");
+        }
+    }
 }
