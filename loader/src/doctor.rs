@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use lazaret_cell::hook;
 use lazaret_cell::wire::Program;
-use lazaret_policy::{Namespaces, Policy, ProfileState, Variables};
+use lazaret_policy::{Layer, Namespaces, Policy, ProfileState, Variables, lack_of_profile};
 use rustix::fs::Access;
 use serde::Serialize;
 
@@ -268,7 +268,14 @@ fn cell(host: Result<&Host, &Trouble>, machine: &Machine) -> Check {
         return Check::ok("cell", "the cell program starts");
     };
     match come_up(host, Arc::clone(policy)) {
-        Ok(()) => Check::ok("cell", format!("comes up, and is confined as builtin:{DEFAULT} says")),
+        Ok(None) => Check::ok("cell", format!("comes up, and is confined as builtin:{DEFAULT} says")),
+        // Only a cell that tries can tell: see `Host::start`.
+        Ok(Some(why)) => {
+            let lack = lack_of_profile(ProfileState::Overruled, "", "", "").map(|lack| lack.help).unwrap_or_default();
+            let fix =
+                format!("{lack}; a host with a profile of its own needs `change_profile -> &lazaret-cell.*,` in it");
+            Check::warning("cell", format!("comes up without the AppArmor profile, which is there: {why}"), fix)
+        }
         // Which is what other checks are about.
         Err(Error::Plan(_)) => Check::ok("cell", format!("its program starts; builtin:{DEFAULT} cannot be enforced")),
         Err(error) => {
@@ -278,8 +285,9 @@ fn cell(host: Result<&Host, &Trouble>, machine: &Machine) -> Check {
     }
 }
 
-/// Loads the one shared object that this program has with it and that does nothing by itself.
-fn come_up(host: &Host, policy: Arc<Policy>) -> Result<(), Error> {
+/// Loads the one shared object that this program has with it and that does nothing by itself. Where the cell could not enter
+/// its AppArmor profile, and went on without: why.
+fn come_up(host: &Host, policy: Arc<Policy>) -> Result<Option<String>, Error> {
     let bytes = || {
         let mut module = File::from(hook::module()?);
         let mut bytes = Vec::new();
@@ -289,5 +297,12 @@ fn come_up(host: &Host, policy: Arc<Policy>) -> Result<(), Error> {
     };
     let audited = bytes().and_then(|bytes| Audited::built_in(&bytes));
     let audited = audited.map_err(|source| Error::Open(OpenError::Read { path: "lazaret-hook".into(), source }))?;
-    host.start(&host.plan(audited, policy, Program::Cell)?).map(drop)
+    let planned = host.plan(audited, policy, Program::Cell)?;
+    let loaded = host.start(&planned)?;
+    let entered = planned.plan().apparmor.is_some();
+    let lost = loaded.cell.enforcement().layers.iter().find_map(|layer| match &layer.state {
+        lazaret_policy::State::Absent { why } if layer.layer == Layer::Apparmor => Some(why.clone()),
+        _ => None,
+    });
+    Ok(lost.filter(|_| entered))
 }

@@ -73,6 +73,12 @@ fn profiles_are_missing_complaining_enforced_or_others_and_the_doctor_tells_them
         says(&doctor, 0, "cell", "ok", &[]);
         says(&doctor, 0, "policy-compute", "ok", &["apparmor, namespaces"]);
 
+        // The kernel itself can be told to let everything pass: only root can read so, and only a cell can find out.
+        guest.root("printf complain >/sys/module/apparmor/parameters/mode");
+        says(&guest.root(DOCTOR), 0, "profile-compute", "warning", &["told to enforce no profile", "apparmor.mode="]);
+        says(&guest.user(DOCTOR), 0, "cell", "warning", &["without the AppArmor profile", "apparmor.mode="]);
+        guest.root("printf enforce >/sys/module/apparmor/parameters/mode");
+
         // And from inside of one of its own.
         guest.write("/etc/host", HOST);
         assert_eq!(guest.root("apparmor_parser -r -K /etc/host").status, 0);
