@@ -62,9 +62,7 @@ impl Inherited {
         apparmor.stacked = !apparmor::is_unconfined(label);
         Ok(Self { filters, label: Some(label.to_owned()) })
     }
-}
 
-impl Inherited {
     /// The profiles that a cell is under; none where the plan has none.
     pub(crate) fn profiles(&self, plan: &Plan) -> Option<Vec<String>> {
         let entered = plan.apparmor.as_ref()?.profile.clone();

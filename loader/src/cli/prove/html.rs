@@ -1,7 +1,7 @@
 //! The table as one page that needs nothing else: no script, no font, no picture.
 
 use super::symbol;
-use super::terminal::{groups, is_anywhere, sentence, title};
+use super::terminal::{confined, groups, is_anywhere, sentence, title};
 use crate::prove::{Alone, Part, Proof, Row, Verdict};
 
 const STYLE: &str = include_str!("style.css");
@@ -29,6 +29,9 @@ pub(super) fn page(proof: &Proof) -> String {
     }
     page += "</dl>\n";
     legend(&mut page);
+    if let Some(label) = &proof.kernel.confined_by {
+        put(&mut page, format_args!("<p>{}.</p>\n", escape(&confined(label))));
+    }
     page += "<table>\n<thead><tr><th scope=\"col\">Act</th>";
     for part in &parts {
         put(&mut page, format_args!("<th scope=\"col\" class=\"part\">{}</th>", part.name()));

@@ -125,7 +125,7 @@ fn legend(proof: &Proof, parts: &[Part]) -> String {
 }
 
 /// What to make of a table whose cells are under a profile before they enter their own.
-fn confined(label: &str) -> String {
+pub(super) fn confined(label: &str) -> String {
     format!(
         "Every column also runs under the AppArmor label `{}`, that of the process that cells are forked from; what it stops \
          stands under `{}`",
