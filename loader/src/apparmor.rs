@@ -13,6 +13,7 @@ use lazaret_policy::{Policy, Profile, ProfileState, Variables};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rustix::fd::OwnedFd;
 
+use crate::call::hex;
 use crate::process;
 
 /// The profiles that are loaded, as far as this process's policy namespace has them.
@@ -87,9 +88,11 @@ pub(crate) fn profile(policy: &Policy, variables: &Variables) -> Profile {
 
 impl Profiles {
     /// How the profile stands, and where it is if all is well.
-    pub(crate) fn look(&self, profile: &Profile) -> (ProfileState, Option<LoadedProfile>) {
-        let place = match enforced(&profile.name) {
-            Ok(place) => place,
+    pub(crate) fn look(&self, policy: &Policy, variables: &Variables) -> (ProfileState, Option<LoadedProfile>) {
+        // Where there is no AppArmor, as on most machines, nobody writes a profile.
+        let profile = on().map(|()| profile(policy, variables));
+        let (profile, place) = match profile.and_then(|profile| enforced(&profile.name).map(|place| (profile, place))) {
+            Ok(found) => found,
             Err(state) => return (state, None),
         };
         let has = DIGESTS.iter().enumerate().find_map(|(at, (file, _))| Some((at, *file, word(&place.join(file))?)));
@@ -98,7 +101,7 @@ impl Profiles {
         let known = self.known(&profile.text).filter(|digests| digests[at] == has);
         match known.map_or_else(|| self.compile(&profile.text), Ok) {
             Ok(digests) if digests[at] == has => {
-                (ProfileState::Enforced, Some(LoadedProfile { name: profile.name.clone(), digest: (file, has) }))
+                (ProfileState::Enforced, Some(LoadedProfile { name: profile.name, digest: (file, has) }))
             }
             Ok(_) => (ProfileState::Different, None),
             Err(error) => {
@@ -119,7 +122,7 @@ impl Profiles {
         // As the init system compiles it: with the machine's own settings, for the kernel that runs.
         let words = ["--skip-kernel-load", "--skip-cache", "--quiet", "--stdout"];
         let bytes = process::output(parser, &words, text_file(text)?, COMPILED_LIMIT, PATIENCE)?;
-        let digests = DIGESTS.map(|(_, algorithm)| hexadecimal(digest(algorithm, &bytes).as_ref()));
+        let digests = DIGESTS.map(|(_, algorithm)| hex(digest(algorithm, &bytes).as_ref()));
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         compiled.insert(text.to_owned(), digests.clone());
         Ok(digests)
@@ -139,10 +142,6 @@ fn text_file(text: &str) -> io::Result<OwnedFd> {
     Ok(file.into())
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Where the kernel has a profile of that name. Its directories are called by the name and a number.
 fn find(name: &str) -> io::Result<Option<PathBuf>> {
     for entry in fs::read_dir(PROFILES)? {
@@ -157,13 +156,18 @@ fn find(name: &str) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// That AppArmor is on, or how every profile stands where it is not.
+fn on() -> Result<(), ProfileState> {
+    match lsm() {
+        Lsm::On => Ok(()),
+        Lsm::Off => Err(ProfileState::Off),
+        Lsm::Unseen => Err(ProfileState::Unseen),
+    }
+}
+
 /// Where the kernel has an enforced profile of that name, whatever its rules are; or how it stands instead.
 pub(crate) fn enforced(name: &str) -> Result<PathBuf, ProfileState> {
-    match lsm() {
-        Lsm::On => {}
-        Lsm::Off => return Err(ProfileState::Off),
-        Lsm::Unseen => return Err(ProfileState::Unseen),
-    }
+    on()?;
     match find(name) {
         Ok(Some(_)) if overruled() == Some(true) => Err(ProfileState::Overruled),
         Ok(Some(place)) if is_enforced(&place) => Ok(place),
@@ -243,7 +247,7 @@ pub(crate) fn names(label: &str) -> impl Iterator<Item = &str> {
 const STACKED: &str = "//&";
 
 /// The names of a label, and the mode behind them; none for what is unconfined.
-fn split_mode(label: &str) -> (&str, &str) {
+pub(crate) fn split_mode(label: &str) -> (&str, &str) {
     label.strip_suffix(')').and_then(|label| label.rsplit_once(" (")).unwrap_or((label, ""))
 }
 

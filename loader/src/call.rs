@@ -10,7 +10,7 @@ use serde::Serialize;
 pub(crate) use signature::{Direction, Kind, Parameter, Scalar, nearest};
 pub use signature::{Signature, SignatureError};
 pub use value::{Output, Returned, Value};
-pub(crate) use value::{hex, put, take};
+pub(crate) use value::{hex, put, take, unhex};
 
 /// A function of one cell, ready to be called there.
 #[derive(Debug)]

@@ -136,7 +136,7 @@ pub fn examine(host: Result<&Host, &Error>) -> Diagnosis {
                 Ok(host) => host.policy(&reference),
                 Err(_) => Policies::of_this_machine().and_then(|policies| policies.resolve(&reference)),
             };
-            let look = |policy: &Arc<Policy>| profiles.look(&crate::apparmor::profile(policy, &Variables::default())).0;
+            let look = |policy: &Arc<Policy>| profiles.look(policy, &Variables::default()).0;
             let profile = policy.as_ref().map_or(ProfileState::Missing, look);
             Shipped { name, policy, profile }
         })

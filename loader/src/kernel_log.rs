@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::fs::{Mode, OFlags, SeekFrom as Place};
 
+use crate::call::unhex;
 use crate::{apparmor, process};
 
 /// Where auditd(8) writes.
@@ -152,7 +153,7 @@ fn parse(record: &str) -> Option<Denial> {
         let value = value(key)?;
         match value.strip_prefix('"') {
             Some(value) => value.split_once('"').map(|(value, _)| value.as_bytes().to_vec()),
-            None => unhex(value.split([' ', '\n']).next()?),
+            None => unhex(value.split([' ', '\n']).next()?.as_bytes()),
         }
     };
     let text = |key: &str| quoted(key).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
@@ -164,15 +165,6 @@ fn parse(record: &str) -> Option<Denial> {
         denied: text("denied_mask").unwrap_or_default(),
         pid,
     })
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    let pairs = text.as_bytes().chunks(2).map(|pair| match pair {
-        [high, low] => Some(digit(high)? << 4 | digit(low)?),
-        _ => None,
-    });
-    pairs.collect()
 }
 
 #[cfg(test)]
@@ -217,9 +209,9 @@ mod tests {
         ] {
             assert_eq!(parse(other), None, "{other}");
         }
-        assert_eq!(unhex("2F7"), None);
-        assert_eq!(unhex("zz"), None);
-        assert_eq!(unhex("é"), None);
+        assert_eq!(unhex(b"2F7"), None);
+        assert_eq!(unhex(b"zz"), None);
+        assert_eq!(unhex("é".as_bytes()), None);
     }
 
     #[test]

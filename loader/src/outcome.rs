@@ -399,7 +399,7 @@ pub(crate) fn of_report(report: &Report, symbols: &Symbols<'_>, policy: &Policy,
 }
 
 /// What the kernel's log says: all of it is the kernel's word.
-pub(crate) fn of_denial(denial: &Denial, policy: &Policy) -> Violation {
+fn of_denial(denial: &Denial, policy: &Policy) -> Violation {
     let path = denial.name.as_ref().map(|name| crate::audit::escape(&String::from_utf8_lossy(name)));
     // Of the letters of file rules; other operations have words there.
     let on_file =

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use lazaret_cell::wire::{Network, Program};
-use lazaret_policy::{Demand, KernelSupport, Layer, Layout, Missing, Plan, Policy, ProfileState, State, Variables};
+use lazaret_policy::{
+    Demand, KernelSupport, Layer, LayerStatus, Layout, Missing, Plan, Policy, ProfileState, State, Variables,
+};
 
-use crate::apparmor::{self, Profiles};
+use crate::apparmor::Profiles;
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load, Trial};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
@@ -41,11 +43,8 @@ impl Audited {
     ) -> Result<Planned, Missing> {
         let variables = Variables { bundle: self.bundle, state: None };
         // Only who asks for it pays for the look.
-        let (state, profile) = if policy.asks_for(Layer::Apparmor) {
-            profiles.look(&apparmor::profile(&policy, &variables))
-        } else {
-            (kernel.profile, None)
-        };
+        let (state, profile) =
+            if policy.asks_for(Layer::Apparmor) { profiles.look(&policy, &variables) } else { (kernel.profile, None) };
         let (state, profile) = match (runs, state) {
             (Program::Runner, ProfileState::Enforced) => (ProfileState::Unfit, None),
             _ => (state, profile),
@@ -88,11 +87,11 @@ impl Planned {
     pub(crate) fn without_profile(&self, error: &CellError) -> Option<Self> {
         let mut without = self.under(Plan { apparmor: None, ..self.plan().clone() });
         without.load.profile = None;
-        let layers = &mut without.load.enforcement.layers;
-        let status = layers.iter_mut().find(|status| status.layer == Layer::Apparmor)?;
-        status.state = State::Absent { why: error.to_string() };
+        let mut layers = without.load.enforcement.layers.iter_mut();
+        let optional = |status: &&mut LayerStatus| (status.layer, status.demand) == (Layer::Apparmor, Demand::Optional);
+        layers.find(optional)?.state = State::Absent { why: error.to_string() };
         tracing::warn!(%error, "without AppArmor");
-        (status.demand == Demand::Optional).then_some(without)
+        Some(without)
     }
 
     /// Which network its cell has.

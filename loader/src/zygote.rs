@@ -91,9 +91,10 @@ impl Zygote {
     /// process may end it, before one is used: what only root can read of the first, and what no look can tell of the second.
     pub(crate) fn needs_trial(&self, plan: &Plan) -> io::Result<bool> {
         let Some(apparmor) = &plan.apparmor else { return Ok(false) };
-        let doubtful = apparmor::overruled().is_none() || !apparmor::is_unconfined(self.label()?);
-        let tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(doubtful && !tried.contains(&apparmor.profile))
+        if self.tried.lock().unwrap_or_else(PoisonError::into_inner).contains(&apparmor.profile) {
+            return Ok(false);
+        }
+        Ok(apparmor::overruled().is_none() || !apparmor::is_unconfined(self.label()?))
     }
 
     /// It did.

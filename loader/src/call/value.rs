@@ -67,6 +67,21 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Bytes from pairs of hexadecimal digits.
+pub(crate) fn unhex(digits: &[u8]) -> Option<Vec<u8>> {
+    if !digits.len().is_multiple_of(2) {
+        return None;
+    }
+    let nibble = |digit: u8| char::from(digit).to_digit(16);
+    digits
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok(),
+            _ => None,
+        })
+        .collect()
+}
+
 /// Where the parts of a request and of its reply lie. The host's own numbers: the reply is read by them alone.
 #[derive(Debug)]
 pub(crate) struct Layout {

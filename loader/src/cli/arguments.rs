@@ -86,7 +86,8 @@ fn elements(parameter: &Parameter, element: Scalar, word: &OsStr) -> Result<Vec<
         });
     }
     if let Some(digits) = bytes.strip_prefix(b"hex:") {
-        return hex(digits).ok_or_else(|| wrong(parameter, word, "`hex:` takes pairs of hexadecimal digits"));
+        return crate::call::unhex(digits)
+            .ok_or_else(|| wrong(parameter, word, "`hex:` takes pairs of hexadecimal digits"));
     }
     if element.size() == 1 {
         return Ok(bytes.strip_prefix(b"text:").unwrap_or(bytes).to_vec());
@@ -97,20 +98,6 @@ fn elements(parameter: &Parameter, element: Scalar, word: &OsStr) -> Result<Vec<
         out.extend(packed.ok_or_else(|| wrong(parameter, word, "write numbers with commas between them, as `1,2,3`"))?);
     }
     Ok(out)
-}
-
-fn hex(digits: &[u8]) -> Option<Vec<u8>> {
-    if !digits.len().is_multiple_of(2) {
-        return None;
-    }
-    let nibble = |digit: u8| char::from(digit).to_digit(16);
-    digits
-        .chunks_exact(2)
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(nibble(*high)? << 4 | nibble(*low)?).ok(),
-            _ => None,
-        })
-        .collect()
 }
 
 /// A number as it lies in memory.

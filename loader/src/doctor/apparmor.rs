@@ -94,7 +94,7 @@ fn to_load() -> String {
 
 /// Why a process of this label does not execute the cell program, and what to do about it.
 pub(super) fn not_executed(label: &str, no_new_privs: bool, refused: &io::Error) -> (String, String) {
-    let names = escape(label.rsplit_once(" (").map_or(label, |(names, _)| names));
+    let names = escape(apparmor::split_mode(label).0);
     // A rule that is not there refuses with EACCES. The kernel asks about no_new_privs after that
     // (`apparmor_bprm_creds_for_exec` of security/apparmor/domain.c).
     if no_new_privs && refused.raw_os_error() == Some(Errno::PERM.raw_os_error()) {
@@ -116,8 +116,7 @@ pub(super) fn not_executed(label: &str, no_new_privs: bool, refused: &io::Error)
 
 /// Whether a process of this label is under a profile, and refused what that does not grant.
 fn is_enforced_in(label: &str, profile: &str) -> bool {
-    let names = label.strip_suffix(" (enforce)").or_else(|| label.strip_suffix(" (mixed)"));
-    names.is_some_and(|names| names.split("//&").any(|name| name == profile))
+    matches!(apparmor::split_mode(label).1, "enforce" | "mixed") && apparmor::names(label).any(|name| name == profile)
 }
 
 fn profile(id: &str, name: &str, lack: Option<Lack>) -> Check {

@@ -54,8 +54,9 @@ const FAMILIES: [(&str, u64); 9] = [
 const TYPES: [(&str, u64); 6] = [("stream", 1), ("dgram", 2), ("raw", 3), ("rdm", 4), ("seqpacket", 5), ("packet", 10)];
 
 impl Policy {
-    /// The profile of this policy's cells; what a plugin's requests take away is left to the other layers. `resolve` follows the symbolic links of a path, as a cell does when it opens what
-    /// it is granted: AppArmor compares the place that a path leads to. It answers `None` where that cannot be said.
+    /// The profile of this policy's cells; what a plugin's requests take away is left to the other layers. `resolve` follows the
+    /// symbolic links of a path, as a cell does when it opens what it is granted: AppArmor compares the place that a path leads to.
+    /// It answers `None` where that cannot be said.
     #[must_use]
     pub fn apparmor(&self, variables: &Variables, resolve: impl Fn(&Path) -> Option<PathBuf>) -> Profile {
         let policy = self.unasked();
