@@ -9,11 +9,13 @@
 mod bytes;
 mod dynamic;
 mod finding;
+mod habits;
 mod hash;
 mod header;
 mod image;
 mod init;
 mod judge;
+mod notes;
 mod object;
 mod relocations;
 mod report;
@@ -34,15 +36,19 @@ mod totality;
 use lazaret_policy::Arch;
 
 pub use finding::{Code, Evidence, Finding, Severity};
+pub use init::When;
 pub use judge::{Denial, Subject, judge};
-pub use object::{Lack, Load, Object, Symbol, SymbolKind};
+pub use notes::Properties;
+pub use object::{Fortified, Lack, Load, MAX_RUNS, Object, Run, Symbol, SymbolKind};
 pub use report::{Facts, Import, Report, SCHEMA, Verdict};
 
 pub(crate) use text::escaped as escape;
 
-use dynamic::{DT_RPATH, DT_RUNPATH, DT_SONAME};
+use bytes::len;
+use dynamic::{DT_FLAGS, DT_FLAGS_1, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_SYMTAB};
 use finding::{Findings, Stop};
-use image::{PT_GNU_RELRO, PT_GNU_STACK, Segment};
+use image::{PT_GNU_RELRO, PT_GNU_STACK, PT_TLS, Segment};
+use init::Called;
 
 /// Reads the bytes of a file that is to be mapped on `arch`.
 ///
@@ -95,6 +101,8 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     };
     second::compare(&strict, findings);
 
+    let resolvers = relocations.resolvers.clone().into_iter();
+    let resolvers = resolvers.map(|address| (When::Resolver, Called::Address(address)));
     let load = |load: &Segment| Load {
         address: load.vaddr,
         size: load.memsz,
@@ -111,17 +119,34 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         soname,
         rpath,
         runpath,
-        build_id: image::build_id(&image).map(<[u8]>::to_vec),
+        build_id: notes::build_id(&image).map(<[u8]>::to_vec),
         loads: image.loads.iter().map(load).collect(),
         relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
         binds_now: dynamic.binds_now(),
         stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
         text_relocations: dynamic.text_relocations(),
         has_sections: !sections.is_empty(),
+        flags: dynamic.value(DT_FLAGS).unwrap_or(0),
+        flags_1: dynamic.value(DT_FLAGS_1).unwrap_or(0),
+        tls: image.of_kind(PT_TLS).next().map(|tls| (tls.memsz, tls.align)),
+        properties: notes::properties(&image, arch),
+        separate_code: separate_code(&image, &dynamic),
+        static_symbols: sections.has_static_symbols(),
+        initialisers: len(inits.runs().filter(|(when, _)| matches!(when, When::Init | When::InitArray)).count()),
+        runs: resolvers.chain(inits.runs()).take(MAX_RUNS).collect(),
         relocations,
-        initialisers: inits.count(),
         remarks: Vec::new(),
     })
+}
+
+/// Whether no segment that is executed holds the headers, the names or the symbols, where data could serve as code.
+fn separate_code(image: &image::Image<'_>, dynamic: &dynamic::Dynamic) -> bool {
+    let tables = [DT_STRTAB, DT_SYMTAB].map(|tag| dynamic.value(tag));
+    image
+        .loads
+        .iter()
+        .filter(|load| load.executable())
+        .all(|load| load.offset > 0 && tables.iter().flatten().all(|&address| !load.holds(address, 1)))
 }
 
 /// How many symbols there are. The format does not say: loaders follow hash chains, parsers count in different ways.

@@ -287,6 +287,26 @@ codes! {
     SearchPath = "HARDENING-NO-RPATH", "link without `-rpath`, or remove it with `patchelf --remove-rpath`";
     /// Not `no-ifunc`.
     Ifunc = "HARDENING-NO-IFUNC", "build without `ifunc` and `target_clones` attributes";
+    /// Not `stack-protector`.
+    NoStackProtector = "HARDENING-STACK-PROTECTOR", "compile with `-fstack-protector-strong`";
+    /// Not `fortify`.
+    NoFortify = "HARDENING-FORTIFY", "compile with `-O2 -D_FORTIFY_SOURCE=3`";
+    /// Not `control-flow`.
+    NoControlFlow = "HARDENING-CONTROL-FLOW", "compile every object with `-fcf-protection`, on aarch64 with `-mbranch-protection=standard`";
+    /// Not `separate-code`.
+    NoSeparateCode = "HARDENING-SEPARATE-CODE", "link with `-Wl,-z,separate-code`";
+    /// Not `build-id`.
+    NoBuildId = "HARDENING-BUILD-ID", "link with `-Wl,--build-id`";
+    /// Exports functions under names of the C library.
+    Interposes = "INTERPOSED-SYMBOL", "rename the functions or hide them; another file could be bound to them";
+    /// Flags that change what the loader does with the file.
+    LoaderFlags = "LOADER-FLAGS", "link without the `-z` option that sets the flag, unless it is needed";
+    /// Thread-local memory of a fixed place.
+    StaticTls = "STATIC-TLS", "compile without `-ftls-model=initial-exec`; loading fails where the room is used up";
+    /// No `DT_SONAME`.
+    NoSoname = "SONAME-MISSING", "link with `-Wl,-soname,NAME`";
+    /// Functions that cannot be used safely.
+    UnsafeFunction = "UNSAFE-FUNCTION", "call the function that its manual page names instead";
 }
 
 impl fmt::Display for Code {

@@ -3,7 +3,7 @@
 
 use lazaret_policy::Arch;
 
-use super::bytes::{entry, len, range, u32_at, u64_at};
+use super::bytes::{len, range, u32_at, u64_at};
 use super::finding::{Code, Findings, Stop};
 use super::header::{Header, PROGRAM_HEADER};
 use super::text::hex;
@@ -13,11 +13,11 @@ pub(super) const PT_DYNAMIC: u32 = 2;
 const PT_INTERP: u32 = 3;
 pub(super) const PT_NOTE: u32 = 4;
 const PT_PHDR: u32 = 6;
-const PT_TLS: u32 = 7;
+pub(super) const PT_TLS: u32 = 7;
 const PT_GNU_EH_FRAME: u32 = 0x6474_e550;
 pub(super) const PT_GNU_STACK: u32 = 0x6474_e551;
 pub(super) const PT_GNU_RELRO: u32 = 0x6474_e552;
-const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+pub(super) const PT_GNU_PROPERTY: u32 = 0x6474_e553;
 
 const PF_X: u32 = 1;
 const PF_W: u32 = 2;
@@ -338,22 +338,4 @@ fn evidence(segment: &Segment, findings: &mut Findings) {
     findings.with("p_offset", || hex(segment.offset)).with("p_vaddr", || hex(segment.vaddr));
     findings.with("p_filesz", || hex(segment.filesz)).with("p_memsz", || hex(segment.memsz));
     findings.with("p_flags", || hex(segment.flags.into())).with("p_align", || hex(segment.align));
-}
-
-/// The build id of `NT_GNU_BUILD_ID`, from the notes that are mapped.
-pub(super) fn build_id<'a>(image: &Image<'a>) -> Option<&'a [u8]> {
-    image.of_kind(PT_NOTE).find_map(|notes| {
-        let mut rest = range(image.bytes, notes.offset, notes.filesz)?;
-        let align = if notes.align == 8 { 8 } else { 4 };
-        while let Some(note) = entry::<12>(rest, 0) {
-            let (name, desc) = (u32_at::<0, _>(note), u32_at::<4, _>(note));
-            let desc_at = usize::try_from(name).ok()?.checked_add(12)?.checked_next_multiple_of(align)?;
-            let desc_end = desc_at.checked_add(usize::try_from(desc).ok()?)?;
-            if u32_at::<8, _>(note) == 3 && rest.get(12..)?.starts_with(b"GNU\0") && name == 4 {
-                return rest.get(desc_at..desc_end).filter(|id| id.len() <= 64);
-            }
-            rest = rest.get(desc_end.checked_next_multiple_of(align)?..)?;
-        }
-        None
-    })
 }

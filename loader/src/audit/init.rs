@@ -1,7 +1,7 @@
 //! Decides whether what runs when the object is mapped is code of the object (rule Y10): `DT_INIT`, `DT_FINI` and the
 //! slots of the two arrays, whose contents relocations write.
 
-use super::bytes::{len, u64_at};
+use super::bytes::u64_at;
 use super::dynamic::{DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_INIT, DT_INIT_ARRAY, DT_INIT_ARRAYSZ, Dynamic};
 use super::finding::{Code, Findings};
 use super::image::Image;
@@ -15,8 +15,8 @@ const SLOT: u64 = 8;
 pub(super) enum Written {
     /// An address of this object.
     Own(u64),
-    /// What a symbol stands for, known only when it is bound.
-    Symbol,
+    /// What the symbol of that index stands for, known only when it is bound.
+    Symbol(u32),
     /// Anything else.
     Other,
 }
@@ -25,20 +25,24 @@ struct Array {
     name: &'static str,
     start: u64,
     end: u64,
-    /// Whether a relocation writes the slot.
-    slots: Vec<bool>,
+    /// What a relocation writes into each slot.
+    slots: Vec<Option<Written>>,
 }
 
 /// The arrays of functions that run while mapping and unmapping.
 pub(super) struct Initialisers {
     arrays: Vec<Array>,
+    /// `DT_INIT` and `DT_FINI`, which need no relocation.
+    single: Vec<(&'static str, u64)>,
 }
 
 /// Reads both arrays and checks the two single functions.
 pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings) -> Initialisers {
+    let mut single = Vec::new();
     for (tag, name) in [(DT_INIT, "DT_INIT"), (DT_FINI, "DT_FINI")] {
         // Linkers write 0 for a function that does not exist; loaders then call nothing.
         let address = dynamic.value(tag).filter(|&address| address != 0);
+        single.extend(address.map(|address| (name, address)));
         if let Some(address) = address.filter(|&address| !image.executable(address)) {
             findings
                 .refuse(Code::Init, || format!("`{name}` is not code of this file"))
@@ -58,7 +62,7 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
         };
         match image.read(start, size) {
             Some(bytes) if size % SLOT == 0 => {
-                let slots = vec![false; bytes.as_chunks::<8>().0.len()];
+                let slots = vec![None; bytes.as_chunks::<8>().0.len()];
                 arrays.push(Array { name, start, end: start.saturating_add(size), slots });
             }
             _ => {
@@ -68,7 +72,7 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
             }
         }
     }
-    Initialisers { arrays }
+    Initialisers { arrays, single }
 }
 
 impl Initialisers {
@@ -98,7 +102,7 @@ impl Initialisers {
             let at = address.checked_sub(array.start).filter(|at| at % SLOT == 0 && size == SLOT)?;
             array.slots.get_mut(usize::try_from(at.checked_div(SLOT)?).ok()?)
         });
-        let again = slot.map(|slot| std::mem::replace(slot, true));
+        let again = slot.map(|slot| slot.replace(value).is_some());
         let wrong = match (again, value) {
             (None, _) => Some("a relocation writes a part of an initialiser"),
             (Some(true), _) => Some("two relocations write one initialiser"),
@@ -108,7 +112,7 @@ impl Initialisers {
             (Some(false), Written::Other) => {
                 Some("a relocation writes something into an initialiser that is no address")
             }
-            (Some(false), Written::Own(_) | Written::Symbol) => None,
+            (Some(false), Written::Own(_) | Written::Symbol(_)) => None,
         };
         if let Some(wrong) = wrong {
             findings.refuse(Code::Init, || wrong.to_owned()).with("slot", || hex(address));
@@ -120,15 +124,54 @@ impl Initialisers {
         for array in &self.arrays {
             let contents = image.read(array.start, array.end.saturating_sub(array.start)).unwrap_or_default();
             let words = contents.as_chunks::<8>().0.iter().map(u64_at::<0, _>);
-            for (at, (value, _)) in words.zip(&array.slots).enumerate().filter(|(_, (_, written))| !**written) {
+            for (at, (value, _)) in words.zip(&array.slots).enumerate().filter(|(_, (_, written))| written.is_none()) {
                 let what = || format!("no relocation writes slot {at} of `{}`", array.name);
                 findings.warn(Code::InitUnrelocated, what).with("content", || hex(value));
             }
         }
     }
 
-    /// Functions that run while mapping, as far as the arrays say.
-    pub(super) fn count(&self) -> u64 {
-        self.arrays.iter().filter(|array| array.name == "DT_INIT_ARRAY").map(|array| len(array.slots.len())).sum()
+    /// What runs while the file is mapped and unmapped, in the order in which loaders call it.
+    pub(super) fn runs(&self) -> impl Iterator<Item = (When, Called)> {
+        let single = |name| self.single.iter().filter(move |(which, _)| *which == name);
+        let slots = |name| self.arrays.iter().filter(move |array| array.name == name).flat_map(|array| &array.slots);
+        let called = |written: &Option<Written>| match written {
+            Some(Written::Own(address)) => Called::Address(*address),
+            Some(Written::Symbol(index)) => Called::Symbol(*index),
+            Some(Written::Other) | None => Called::Unknown,
+        };
+        let address = |(_, address): &(&str, u64)| Called::Address(*address);
+        let init = single("DT_INIT").map(move |one| (When::Init, address(one)));
+        let init_array = slots("DT_INIT_ARRAY").map(move |slot| (When::InitArray, called(slot)));
+        let fini_array = slots("DT_FINI_ARRAY").rev().map(move |slot| (When::FiniArray, called(slot)));
+        let fini = single("DT_FINI").map(move |one| (When::Fini, address(one)));
+        init.chain(init_array).chain(fini_array).chain(fini)
     }
+}
+
+/// When a function of a file runs without being called by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum When {
+    /// While the file is relocated: the resolver of an IFUNC.
+    Resolver,
+    /// `DT_INIT`, when the file has been mapped.
+    Init,
+    /// `DT_INIT_ARRAY`, after that.
+    InitArray,
+    /// `DT_FINI_ARRAY`, when the file is unmapped or the process ends.
+    FiniArray,
+    /// `DT_FINI`, after that.
+    Fini,
+}
+
+/// What is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Called {
+    /// Code at an address of the file.
+    Address(u64),
+    /// The definition that a symbol, by its index, is bound to.
+    Symbol(u32),
+    /// What stands in a slot that nothing relocates.
+    Unknown,
 }

@@ -7,6 +7,7 @@ use lazaret_policy::{ElfRules, Hardening, Origin};
 
 use super::bytes::len;
 use super::finding::{Code, Finding, Severity};
+use super::habits;
 use super::object::{Object, Symbol};
 use super::text::shown;
 
@@ -49,6 +50,7 @@ pub fn judge(
         findings.extend(soname(object, rules));
     }
     findings.extend(hardening(object, subject, rules));
+    findings.extend(habits::of(object, subject));
     findings.extend(object.remarks.iter().cloned().map(|mut remark| {
         if subject == Subject::Dependency {
             remark.severity = Severity::Note;
@@ -171,12 +173,31 @@ fn hardening(object: &Object, subject: Subject, rules: &ElfRules) -> Vec<Finding
         let severity = match (subject, rule) {
             (Subject::Dependency, _) => Severity::Note,
             (Subject::Plugin, Some(_)) => Severity::Refuse,
-            (Subject::Plugin, None) => Severity::Warn,
+            (Subject::Plugin, None) if is_about_loading(property) => Severity::Warn,
+            (Subject::Plugin, None) => Severity::Note,
         };
         let finding = Finding::new(code_of(property), severity, lack.what).decided_by(rule.cloned());
         Some(lack.evidence.into_iter().fold(finding, |finding, (name, value)| finding.with(name, value)))
     };
     Hardening::ALL.into_iter().filter_map(finding).collect()
+}
+
+/// Whether a property decides what is mapped and run. The others are about how hard a mistake in the code is to use, and a
+/// cell holds whatever becomes of that.
+fn is_about_loading(property: Hardening) -> bool {
+    match property {
+        Hardening::FullRelro
+        | Hardening::NxStack
+        | Hardening::NoWx
+        | Hardening::NoTextrel
+        | Hardening::NoRpath
+        | Hardening::NoIfunc => true,
+        Hardening::StackProtector
+        | Hardening::Fortify
+        | Hardening::ControlFlow
+        | Hardening::SeparateCode
+        | Hardening::BuildId => false,
+    }
 }
 
 fn code_of(property: Hardening) -> Code {
@@ -187,6 +208,11 @@ fn code_of(property: Hardening) -> Code {
         Hardening::NoTextrel => Code::TextRelocations,
         Hardening::NoRpath => Code::SearchPath,
         Hardening::NoIfunc => Code::Ifunc,
+        Hardening::StackProtector => Code::NoStackProtector,
+        Hardening::Fortify => Code::NoFortify,
+        Hardening::ControlFlow => Code::NoControlFlow,
+        Hardening::SeparateCode => Code::NoSeparateCode,
+        Hardening::BuildId => Code::NoBuildId,
     }
 }
 
@@ -200,7 +226,7 @@ pub(super) fn tally(findings: &[Finding]) -> [u64; 3] {
 mod tests {
     use lazaret_policy::{Arch, Needed, Placed};
 
-    use super::super::sample::{LOAD_CODE, LOAD_DATA, RELRO, STACK, Sample, TABLE, TEXT, relocation};
+    use super::super::sample::{LOAD_CODE, LOAD_DATA, LOAD_READ, RELRO, STACK, Sample, TABLE, TEXT, relocation};
     use super::*;
 
     fn origin(key: &str) -> Origin {
@@ -211,9 +237,13 @@ mod tests {
         Placed { value, origin: origin(key) }
     }
 
+    fn required(which: impl Fn(Hardening) -> bool) -> BTreeMap<Hardening, Origin> {
+        Hardening::ALL.into_iter().filter(|property| which(*property)).map(|it| (it, origin("elf.require"))).collect()
+    }
+
     fn rules() -> ElfRules {
         ElfRules {
-            require: Hardening::ALL.into_iter().map(|property| (property, origin("elf.require"))).collect(),
+            require: required(is_about_loading),
             needed: vec![placed(Needed { soname: "libc.so.6".to_owned(), digest: None }, "elf.needed")],
             imports_deny: vec![],
             exports_require: vec![placed("transform".to_owned(), "exports.require")],
@@ -239,7 +269,8 @@ mod tests {
         let findings = judge(&object, subject, &rules(), &denied);
         let refusals = findings.iter().filter(|finding| finding.severity == Severity::Refuse);
         refusals.for_each(|finding| assert!(finding.rule.is_some(), "{finding:?}"));
-        findings.into_iter().map(|finding| (finding.code, finding.severity)).collect()
+        let of_code = |finding: &Finding| finding.code != Code::NoStackProtector; // the sample has no code to protect
+        findings.into_iter().filter(of_code).map(|finding| (finding.code, finding.severity)).collect()
     }
 
     fn plugin(change: impl FnOnce(&mut Sample)) -> Vec<(Code, Severity)> {
@@ -258,7 +289,8 @@ mod tests {
         let refused = [(Code::ImportDenied, Severity::Refuse)];
         assert_eq!(plugin(|sample| sample.symbols[0].0 = "system"), refused);
         assert_eq!(plugin(|sample| sample.symbols[0] = ("system", 0x22, 0, 0)), refused); // weak
-        assert_eq!(plugin(|sample| sample.symbols.push(("system", 0x12, 7, TEXT))), refused); // d20
+        let defined = plugin(|sample| sample.symbols.push(("system", 0x12, 7, TEXT)));
+        assert_eq!(defined, [(Code::ImportDenied, Severity::Refuse), (Code::Interposes, Severity::Warn)]); // d20
         assert_eq!(plugin(|sample| sample.symbols[0].0 = "dlsym"), refused); // p07
     }
 
@@ -284,7 +316,8 @@ mod tests {
     fn a_library_may_define_what_its_plugin_may_not_import() {
         let mut sample = Sample::new();
         sample.symbols.push(("system", 0x12, 7, TEXT));
-        assert_eq!(judged(&sample.bytes(), Subject::Dependency), [(Code::ImportDenied, Severity::Note)]);
+        let notes = [(Code::ImportDenied, Severity::Note), (Code::Interposes, Severity::Note)];
+        assert_eq!(judged(&sample.bytes(), Subject::Dependency), notes);
         sample.needed.push("libevil.so");
         assert_eq!(judged(&sample.bytes(), Subject::Dependency)[0], (Code::NeededDenied, Severity::Refuse));
     }
@@ -322,6 +355,57 @@ mod tests {
         let ifunc = |sample: &mut Sample| sample.rela.push(relocation(TABLE + 0x20, 37, 0, TEXT));
         assert_eq!(plugin(ifunc), refused(Code::Ifunc)); // p02
         assert_eq!(plugin(|sample| sample.symbols.push(("f", 0x1a, 7, TEXT))), refused(Code::Ifunc));
+    }
+
+    #[test]
+    fn how_the_code_was_built_is_a_note_until_a_policy_requires_it() {
+        let judged = |change: &dyn Fn(&mut Sample), rules: &ElfRules| {
+            let mut sample = Sample::new();
+            change(&mut sample);
+            let object = super::super::read(&sample.bytes(), Arch::X86_64).expect("the file has one reading");
+            let findings = judge(&object, Subject::Plugin, rules, &denied);
+            findings.into_iter().map(|finding| (finding.code, finding.severity)).collect::<Vec<_>>()
+        };
+        let strict = ElfRules { require: required(|property| !is_about_loading(property)), ..rules() };
+        assert_eq!(judged(&|_| {}, &rules()), [(Code::NoStackProtector, Severity::Note)]);
+        assert_eq!(judged(&|_| {}, &strict), [(Code::NoStackProtector, Severity::Refuse)]);
+        let checks = |sample: &mut Sample| sample.symbols[0].0 = "__stack_chk_fail";
+        assert_eq!(judged(&checks, &strict), []);
+        let unchecked = |sample: &mut Sample| sample.symbols[0].0 = "memcpy";
+        assert!(judged(&unchecked, &strict).contains(&(Code::NoFortify, Severity::Refuse)));
+        let checked = |sample: &mut Sample| sample.symbols[0].0 = "__memcpy_chk";
+        assert!(judged(&checked, &strict).iter().all(|(code, _)| *code != Code::NoFortify));
+        let edited = |change: &dyn Fn(&mut super::super::sample::Built)| {
+            let mut built = Sample::new().build();
+            change(&mut built);
+            let object = super::super::read(&built.bytes, Arch::X86_64).expect("the file has one reading");
+            judge(&object, Subject::Plugin, &strict, &denied)
+                .into_iter()
+                .map(|finding| finding.code)
+                .collect::<Vec<_>>()
+        };
+        let note = Sample::new().build().tables["note"].0 as usize;
+        // The bits of the property, which stands behind the build id and its own head.
+        assert!(edited(&|built| built.put(note + 24 + 24, &1_u32.to_le_bytes())).contains(&Code::NoControlFlow));
+        assert!(edited(&|built| built.put(note + 8, &9_u32.to_le_bytes())).contains(&Code::NoBuildId));
+        assert!(edited(&|built| built.set_flags(LOAD_READ, 5)).contains(&Code::NoSeparateCode));
+    }
+
+    #[test]
+    fn habits_are_noted() {
+        let noted = |change: &dyn Fn(&mut Sample)| {
+            let mut sample = Sample::new();
+            change(&mut sample);
+            judged(&sample.bytes(), Subject::Plugin)
+        };
+        let note = |code| [(code, Severity::Note)];
+        assert_eq!(noted(&|sample| sample.soname = None), note(Code::NoSoname));
+        assert_eq!(noted(&|sample| sample.tags.push((0x6fff_fffb, 0x9))), note(Code::LoaderFlags));
+        assert_eq!(noted(&|sample| sample.tags[0].1 |= 0x10), note(Code::StaticTls));
+        assert_eq!(noted(&|sample| sample.rela.push(relocation(TABLE + 0x20, 18, 0, 0))), note(Code::StaticTls));
+        assert_eq!(noted(&|sample| sample.symbols[0].0 = "mktemp"), note(Code::UnsafeFunction));
+        let takes_over = |sample: &mut Sample| sample.symbols.push(("malloc", 0x12, 7, TEXT));
+        assert_eq!(noted(&takes_over), [(Code::Interposes, Severity::Warn)]);
     }
 
     #[test]

@@ -5,10 +5,15 @@ use std::collections::BTreeMap;
 use lazaret_policy::{Arch, Hardening};
 
 use super::finding::Finding;
+use super::init::{Called, When};
+use super::notes::Properties;
 use super::relocations::Relocations;
 use super::strings::Span;
 use super::symbols::{Entry, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
 use super::versions::{HIDDEN, Version};
+
+/// How many of the functions that run by themselves are kept: a hostile array can fill the file.
+pub const MAX_RUNS: usize = 256;
 
 /// A shared object that every supported loader and parser reads alike. Only [`read`](super::read) makes one.
 #[derive(Debug)]
@@ -32,7 +37,21 @@ pub struct Object {
     pub(super) text_relocations: bool,
     pub(super) has_sections: bool,
     pub(super) relocations: Relocations,
+    /// `DT_FLAGS`.
+    pub(super) flags: u64,
+    /// `DT_FLAGS_1`.
+    pub(super) flags_1: u64,
+    /// `PT_TLS`: bytes in memory, and their alignment.
+    pub(super) tls: Option<(u64, u64)>,
+    pub(super) properties: Properties,
+    /// Whether no executable segment holds headers and tables as well.
+    pub(super) separate_code: bool,
+    /// Whether it has the symbol table that debuggers read, `SHT_SYMTAB`.
+    pub(super) static_symbols: bool,
+    /// How many functions run by themselves while the file is mapped: initialisers.
     pub(super) initialisers: u64,
+    /// The first of what runs by itself.
+    pub(super) runs: Vec<(When, Called)>,
     /// What was noticed while reading and does not make the file ambiguous.
     pub(super) remarks: Vec<Finding>,
 }
@@ -50,6 +69,17 @@ pub struct Load {
     pub writable: bool,
     /// Whether the processor may execute it.
     pub executable: bool,
+}
+
+/// A function of a file that runs without being called by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run<'a> {
+    /// When it runs.
+    pub when: When,
+    /// Its address relative to the load address; unknown where a symbol of another file decides it, or nothing does.
+    pub address: Option<u64>,
+    /// The symbol that names it, or that it lies in, and how far from its start. The string is the file's own.
+    pub symbol: Option<(&'a str, u64)>,
 }
 
 /// What a symbol stands for.
@@ -137,6 +167,48 @@ impl Object {
         &self.loads
     }
 
+    /// `DT_FLAGS`, 0 when it is missing.
+    #[must_use]
+    pub fn flags(&self) -> u64 {
+        self.flags
+    }
+
+    /// `DT_FLAGS_1`, 0 when it is missing.
+    #[must_use]
+    pub fn flags_1(&self) -> u64 {
+        self.flags_1
+    }
+
+    /// What the file says of its own code.
+    #[must_use]
+    pub fn properties(&self) -> Properties {
+        self.properties
+    }
+
+    /// `PT_TLS`, memory that each thread has of its own: bytes, and their alignment.
+    #[must_use]
+    pub fn thread_local(&self) -> Option<(u64, u64)> {
+        self.tls
+    }
+
+    /// What runs while the file is mapped and unmapped, in the order in which loaders call it: at most
+    /// [`MAX_RUNS`] functions of a file that may have a million. The symbols are searched for each.
+    pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
+        self.runs.iter().map(|(when, called)| match *called {
+            Called::Address(address) => Run { when: *when, address: Some(address), symbol: self.symbol_at(address) },
+            Called::Symbol(index) => {
+                // The empty first symbol is not kept.
+                let entry = usize::try_from(index).ok().and_then(|index| self.symbols.get(index.checked_sub(1)?));
+                Run {
+                    when: *when,
+                    address: entry.filter(|entry| entry.defined()).map(|entry| entry.value),
+                    symbol: entry.map(|entry| (self.string(entry.name), 0)),
+                }
+            }
+            Called::Unknown => Run { when: *when, address: None, symbol: None },
+        })
+    }
+
     /// Every symbol of the dynamic symbol table, in its order.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.symbols.iter().map(|entry| self.symbol(entry))
@@ -218,7 +290,53 @@ impl Object {
                 if none { None } else { lack("the file has functions that run while it is relocated", evidence) }
             }
             Hardening::NoTextrel => None,
+            Hardening::StackProtector => {
+                let checks = |name: &str| matches!(name, "__stack_chk_fail" | "__stack_chk_guard");
+                let none = !self.symbols().any(|symbol| checks(symbol.name));
+                none.then(|| lack("no function of the file checks its stack before it returns", Vec::new())).flatten()
+            }
+            Hardening::Fortify => {
+                let Fortified { checked, unchecked } = self.fortified();
+                let evidence = vec![("unchecked", unchecked.to_string())];
+                let none = checked == 0 && unchecked > 0;
+                none.then(|| lack("the file calls functions that have a checking twin, and no such twin", evidence))
+                    .flatten()
+            }
+            Hardening::ControlFlow => {
+                let of = self.properties;
+                let parts = match self.arch {
+                    Arch::X86_64 => [("IBT", of.indirect_branch_tracking), ("SHSTK", of.shadow_stack)],
+                    Arch::Aarch64 => [("BTI", of.branch_target_identification), ("PAC", of.pointer_authentication)],
+                };
+                let all = parts.iter().all(|(_, holds)| *holds);
+                let evidence = parts.into_iter().map(|(name, holds)| flag(name, holds)).collect();
+                if all {
+                    None
+                } else {
+                    lack("not all code of the file keeps to protected branches and returns", evidence)
+                }
+            }
+            Hardening::SeparateCode if !self.separate_code => {
+                lack("an executable part of the file holds its headers or tables as well", Vec::new())
+            }
+            Hardening::SeparateCode => None,
+            Hardening::BuildId => {
+                self.build_id.is_none().then(|| lack("the file does not say which build it is", Vec::new())).flatten()
+            }
         }
+    }
+
+    /// How many functions of the C library the file calls by their checking twin, and how many that have one without it.
+    pub(super) fn fortified(&self) -> Fortified {
+        let mut sum = Fortified::default();
+        for symbol in self.imports() {
+            if symbol.name.starts_with("__") && symbol.name.ends_with("_chk") && is_c(symbol.name) {
+                sum.checked = sum.checked.saturating_add(1);
+            } else if is_c(&format!("__{}_chk", symbol.name)) {
+                sum.unchecked = sum.unchecked.saturating_add(1);
+            }
+        }
+        sum
     }
 
     pub(super) fn string(&self, span: Span) -> &str {
@@ -253,4 +371,18 @@ pub struct Lack {
     pub what: String,
     /// Names and values that show it; strings of the file are escaped.
     pub evidence: Vec<(&'static str, String)>,
+}
+
+/// Imports of functions that glibc has a checking twin of, as `__memcpy_chk` is one of `memcpy`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Fortified {
+    /// Twins.
+    pub checked: u64,
+    /// Functions that have one. A compiler leaves these where it can prove that nothing overflows.
+    pub unchecked: u64,
+}
+
+/// Whether a C library exports a function of that name.
+pub(super) fn is_c(name: &str) -> bool {
+    lazaret_policy::groups_of(name).next().is_some()
 }

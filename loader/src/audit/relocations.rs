@@ -19,6 +19,8 @@ use super::text::hex;
 const RELA: u64 = 24;
 /// The size of a word of `DT_RELR`.
 const WORD: u64 = 8;
+/// How many resolvers are kept by their address: a file can have one in every third word.
+const MAX_RESOLVERS: usize = 256;
 /// Words that one bitmap of `DT_RELR` covers.
 const BITMAP: u64 = 63;
 
@@ -33,8 +35,10 @@ enum Kind {
     Relative,
     /// Calls a function of the object and writes what it returns.
     Irelative,
-    /// Writes a module number or an offset from the thread pointer.
-    Tls,
+    /// Writes a module number.
+    Module,
+    /// Writes an offset from the thread pointer.
+    ThreadPointer,
     /// Writes a thread-local descriptor of two words.
     Descriptor,
 }
@@ -45,7 +49,8 @@ impl Kind {
         Some(match (arch, kind) {
             (Arch::X86_64, 1 | 6 | 7) | (Arch::Aarch64, 257 | 1025 | 1026) => Self::Address,
             (Arch::X86_64, 8) | (Arch::Aarch64, 1027) => Self::Relative,
-            (Arch::X86_64, 16 | 18) | (Arch::Aarch64, 1028 | 1030) => Self::Tls,
+            (Arch::X86_64, 16) | (Arch::Aarch64, 1028) => Self::Module,
+            (Arch::X86_64, 18) | (Arch::Aarch64, 1030) => Self::ThreadPointer,
             (Arch::X86_64, 17) | (Arch::Aarch64, 1029) => Self::Offset,
             (Arch::X86_64, 36) | (Arch::Aarch64, 1031) => Self::Descriptor,
             (Arch::X86_64, 37) | (Arch::Aarch64, 1032) => Self::Irelative,
@@ -59,7 +64,7 @@ impl Kind {
 }
 
 /// What the relocation tables hold.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Relocations {
     /// Where the two tables with addends lie in the file, and how long they are: `DT_RELA`, then `DT_JMPREL`.
     pub(super) tables: [Option<(u64, u64)>; 2],
@@ -69,6 +74,10 @@ pub(super) struct Relocations {
     pub(super) count: u64,
     /// Those that call a resolver of the object.
     pub(super) irelative: u64,
+    /// The first [`MAX_RESOLVERS`] of the resolvers.
+    pub(super) resolvers: Vec<u64>,
+    /// Those that ask for thread-local memory at a fixed distance from the thread pointer (initial-exec).
+    pub(super) static_tls: u64,
     /// Words of `DT_RELR`.
     pub(super) relr: u64,
 }
@@ -185,8 +194,14 @@ impl Pass<'_, '_> {
                 .with("symbol", || symbol.to_string());
         }
         let Some(kind) = Kind::of(self.arch, kind) else { return };
+        if kind == Kind::ThreadPointer {
+            self.sum.static_tls = self.sum.static_tls.saturating_add(1);
+        }
         if kind == Kind::Irelative {
             self.sum.irelative = self.sum.irelative.saturating_add(1);
+            if self.sum.resolvers.len() < MAX_RESOLVERS {
+                self.sum.resolvers.push(addend);
+            }
         }
         if self.is_plain(target, kind.size()) {
             return;
@@ -194,8 +209,8 @@ impl Pass<'_, '_> {
         self.check_target(target, kind.size());
         let written = match kind {
             Kind::Relative => Written::Own(addend),
-            Kind::Address => Written::Symbol,
-            Kind::Offset | Kind::Irelative | Kind::Tls | Kind::Descriptor => Written::Other,
+            Kind::Address => Written::Symbol(symbol),
+            Kind::Offset | Kind::Irelative | Kind::Module | Kind::ThreadPointer | Kind::Descriptor => Written::Other,
         };
         self.inits.write(self.image, target, kind.size(), written, self.findings);
     }

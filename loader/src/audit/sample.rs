@@ -162,7 +162,10 @@ impl Sample {
         built.add("rela", rela(&self.rela));
         built.add("jmprel", rela(&self.jmprel));
         built.add("relr", words(&self.relr));
-        built.add("note", [halfwords(&[4, 8, 3]), b"GNU\0".to_vec(), vec![0xab; 8]].concat());
+        let property = if self.arch == Arch::X86_64 { 0xc000_0002 } else { 0xc000_0000 };
+        let properties = [halfwords(&[4, 16, 5]), b"GNU\0".to_vec(), halfwords(&[property, 4, 3, 0])];
+        let build_id = [halfwords(&[4, 8, 3]), b"GNU\0".to_vec(), vec![0xab; 8]];
+        built.add("note", build_id.into_iter().chain(properties).collect::<Vec<_>>().concat());
         let end = built.bytes.len() as u64;
         built.bytes.resize(TEXT as usize, 0);
         built.bytes.resize(DATA as usize, 0xcc);

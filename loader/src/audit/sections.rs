@@ -12,6 +12,7 @@ use super::text::hex;
 /// The size of a section header, `e_shentsize`.
 const SECTION: usize = 64;
 
+const SHT_SYMTAB: u32 = 2;
 const SHT_STRTAB: u32 = 3;
 const SHT_HASH: u32 = 5;
 const SHT_DYNAMIC: u32 = 6;
@@ -68,6 +69,11 @@ pub(super) fn read(bytes: &[u8], header: &Header, findings: &mut Findings) -> Re
 impl Sections {
     pub(super) fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// Whether there is a symbol table beside the dynamic one.
+    pub(super) fn has_static_symbols(&self) -> bool {
+        self.list.iter().any(|section| section.kind == SHT_SYMTAB && section.size > 0)
     }
 
     /// Symbols of the dynamic symbol table, as its section says.

@@ -107,12 +107,35 @@ pub enum Hardening {
     NoRpath,
     /// No `STT_GNU_IFUNC` and no `R_*_IRELATIVE`: code that runs while relocating.
     NoIfunc,
+    /// A reference to `__stack_chk_fail`: at least one function of it checks its stack before it returns. What is not
+    /// compiled with `-fstack-protector` beside that one cannot be seen.
+    StackProtector,
+    /// A reference to a `__*_chk` function, or to none of the functions that have such a twin (`_FORTIFY_SOURCE`).
+    Fortify,
+    /// x86_64: indirect branch tracking and shadow stack (`-fcf-protection`); aarch64: branch target identification and
+    /// return address signing (`-mbranch-protection=standard`). What `.note.gnu.property` says of all code of the file.
+    ControlFlow,
+    /// No executable segment that also holds headers and tables of the file (`-z separate-code`).
+    SeparateCode,
+    /// `NT_GNU_BUILD_ID` present: the file can be found again in a list of builds.
+    BuildId,
 }
 
 impl Hardening {
     /// Every property, in the order of the documentation.
-    pub const ALL: [Self; 6] =
-        [Self::FullRelro, Self::NxStack, Self::NoWx, Self::NoTextrel, Self::NoRpath, Self::NoIfunc];
+    pub const ALL: [Self; 11] = [
+        Self::FullRelro,
+        Self::NxStack,
+        Self::NoWx,
+        Self::NoTextrel,
+        Self::NoRpath,
+        Self::NoIfunc,
+        Self::StackProtector,
+        Self::Fortify,
+        Self::ControlFlow,
+        Self::SeparateCode,
+        Self::BuildId,
+    ];
 
     /// The word a policy writes.
     #[must_use]
@@ -124,6 +147,11 @@ impl Hardening {
             Self::NoTextrel => "no-textrel",
             Self::NoRpath => "no-rpath",
             Self::NoIfunc => "no-ifunc",
+            Self::StackProtector => "stack-protector",
+            Self::Fortify => "fortify",
+            Self::ControlFlow => "control-flow",
+            Self::SeparateCode => "separate-code",
+            Self::BuildId => "build-id",
         }
     }
 }
