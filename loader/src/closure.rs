@@ -11,10 +11,11 @@ use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde::Serialize;
 
-use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Verdict};
+use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
 use crate::libraries::Libraries;
 use crate::open::{self, Opened};
 use crate::plan::NamedLibraries;
+use crate::reach::{self, Reach};
 use crate::trust;
 use crate::verify::{Verified, digest_of};
 
@@ -54,6 +55,8 @@ pub struct Audit {
     pub report: Report,
     /// One for each library that would be mapped with it.
     pub libraries: Vec<LibraryAudit>,
+    /// What it reaches by the names that it and its libraries import; for [`inspect`] alone.
+    pub reach: Vec<Reach>,
 }
 
 /// The audit of a library that a plugin needs.
@@ -161,8 +164,20 @@ impl Verified {
 /// Audits a file without loading it, and every library that it needs; also one that nobody vouches for.
 #[must_use]
 pub fn inspect(opened: &Opened, policy: &Policy) -> Audit {
+    inspect_among(opened, policy, &Libraries::default())
+}
+
+/// The same, for somebody who audits many files with the same libraries.
+pub(crate) fn inspect_among(opened: &Opened, policy: &Policy, machine: &Libraries) -> Audit {
     let name = opened.name.to_string_lossy();
-    audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, &Libraries::default()).0
+    let (mut audit, object, libraries) = audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, machine);
+    if let Some(object) = object {
+        let known = libraries.iter().filter_map(|(name, library)| Some((name.as_str(), library.object.as_ref().ok()?)));
+        let libraries: Vec<_> = known.collect();
+        // Not in a load, which decides by the policy alone.
+        audit.reach = reach::reach(&object, &libraries, policy.elf());
+    }
+    audit
 }
 
 fn audited(
@@ -176,7 +191,7 @@ fn audited(
     match audit::read(plugin.bytes(), Arch::NATIVE) {
         Err(findings) => {
             let report = Report::new(None, findings);
-            (Audit { file, digest, report, libraries: Vec::new() }, None, Vec::new())
+            (Audit { file, digest, report, libraries: Vec::new(), reach: Vec::new() }, None, Vec::new())
         }
         Ok(object) => {
             let mut findings = judge(&object, Subject::Plugin, policy);
@@ -189,7 +204,8 @@ fn audited(
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
             let report = Report::new(Some(&object), findings);
-            (Audit { file, digest, report, libraries: closure.audits }, Some(object), closure.sealed)
+            let audit = Audit { file, digest, report, libraries: closure.audits, reach: Vec::new() };
+            (audit, Some(object), closure.sealed)
         }
     }
 }
@@ -201,8 +217,10 @@ fn is_the_library_itself(object: &Object, digest: Digest) -> bool {
 }
 
 fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
-    let denied = |symbol: &str| {
-        let (entry, group) = policy.elf().denied_by(symbol)?;
+    let denied = |symbol: &Symbol<'_>| {
+        let rules = policy.elf();
+        let denied = if symbol.defined { rules.denied_by(symbol.name) } else { rules.import_denied_by(symbol.name) };
+        let (entry, group) = denied?;
         let pattern = match &entry.value {
             SymbolPattern::Group(name) | SymbolPattern::Name(name) => name.clone(),
         };

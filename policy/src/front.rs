@@ -43,5 +43,5 @@ pub use policy::{MAX_CHAIN, Policy, Request};
 pub use profiles::{builtin, builtin_names};
 pub use rules::{Digest, ElfRules, Hardening, Needed, NotADigest, Origin, Placed, SymbolPattern, TrustRules};
 pub use schema::json_schema;
-pub use symbols::{SymbolGroup, groups_of, symbol_groups};
+pub use symbols::{SymbolGroup, UNKNOWN_SYMBOLS, groups_of, symbol_groups};
 pub use text::{MAX_TEXT, Source};

@@ -26,20 +26,6 @@ const FLAGS_1: [(u64, &str, &str); 6] = [
 /// Functions whose manual page says never to use them.
 const UNSAFE: [&str; 6] = ["gets", "getwd", "mktemp", "tempnam", "tmpnam", "tmpnam_r"];
 
-/// The names by which C libraries go: they define what others must not.
-const C_LIBRARIES: [&str; 10] = [
-    "libc.so.6",
-    "libm.so.6",
-    "libpthread.so.0",
-    "libdl.so.2",
-    "librt.so.1",
-    "libutil.so.1",
-    "libresolv.so.2",
-    "libanl.so.1",
-    "ld-linux-x86-64.so.2",
-    "ld-linux-aarch64.so.1",
-];
-
 /// The habits of a file; notes, but of a plugin that takes names of the C library a warning.
 pub(super) fn of(object: &Object, subject: Subject) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -72,7 +58,7 @@ pub(super) fn of(object: &Object, subject: Subject) -> Vec<Finding> {
 /// The first object that is loaded with a name has it for all: a file that exports `malloc` can become the one that others
 /// call. In a cell it is not, since plugins are opened with symbols of their own; elsewhere it may be.
 fn interposes(object: &Object, subject: Subject) -> Option<Finding> {
-    if object.soname().is_some_and(|name| C_LIBRARIES.contains(&name)) {
+    if object.is_c_library() {
         return None;
     }
     let mut names = Vec::new();

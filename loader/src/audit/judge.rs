@@ -41,7 +41,7 @@ pub fn judge(
     object: &Object,
     subject: Subject,
     rules: &ElfRules,
-    denied: &dyn Fn(&str) -> Option<Denial>,
+    denied: &dyn Fn(&Symbol<'_>) -> Option<Denial>,
 ) -> Vec<Finding> {
     let mut findings = needed(object, rules);
     findings.extend(imports(object, subject, denied));
@@ -77,9 +77,9 @@ fn needed(object: &Object, rules: &ElfRules) -> Vec<Finding> {
 }
 
 /// Every name counts, defined or not: loaders bind a symbol that the file defines itself to the library's all the same.
-fn imports(object: &Object, subject: Subject, denied: &dyn Fn(&str) -> Option<Denial>) -> Vec<Finding> {
+fn imports(object: &Object, subject: Subject, denied: &dyn Fn(&Symbol<'_>) -> Option<Denial>) -> Vec<Finding> {
     let hits = object.symbols().filter(|symbol| !symbol.name.is_empty());
-    let hits = hits.filter_map(|symbol| Some((denied(symbol.name)?, symbol)));
+    let hits = hits.filter_map(|symbol| Some((denied(&symbol)?, symbol)));
     match subject {
         Subject::Plugin => {
             let mut findings = Vec::new();
@@ -251,13 +251,13 @@ mod tests {
         }
     }
 
-    fn denied(symbol: &str) -> Option<Denial> {
+    fn denied(symbol: &Symbol<'_>) -> Option<Denial> {
         let deny = |pattern: &str, group: Option<&str>| Denial {
             pattern: pattern.to_owned(),
             group: group.map(str::to_owned),
             origin: origin("imports.deny"),
         };
-        match symbol {
+        match symbol.name {
             "system" => Some(deny("@exec", Some("exec"))),
             "dlsym" => Some(deny("dlsym", None)),
             _ => None,
@@ -427,7 +427,9 @@ mod tests {
         sample.symbols[0].0 = "sys\u{1b}]0;x\u{7}tem";
         sample.symbols[2].0 = "a\nrefuse";
         let object = super::super::read(&sample.bytes(), Arch::X86_64).expect("the file has one reading");
-        let all = |name: &str| Some(Denial { pattern: name.to_owned(), group: None, origin: origin("imports.deny") });
+        let all = |symbol: &Symbol<'_>| {
+            Some(Denial { pattern: symbol.name.to_owned(), group: None, origin: origin("imports.deny") })
+        };
         let report = super::super::Report::new(Some(&object), judge(&object, Subject::Plugin, &rules(), &all));
         let text = report.to_string();
         assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "{text:?}");

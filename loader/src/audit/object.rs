@@ -138,6 +138,12 @@ impl Object {
         self.soname.map(|span| self.string(span))
     }
 
+    /// Whether it goes by the name of a part of the C library.
+    #[must_use]
+    pub fn is_c_library(&self) -> bool {
+        self.soname().is_some_and(|name| C_LIBRARIES.contains(&name))
+    }
+
     /// `DT_NEEDED`, in order: plain file names of printable ASCII.
     pub fn needed(&self) -> impl Iterator<Item = &str> {
         self.needed.iter().map(|span| self.string(*span))
@@ -382,7 +388,21 @@ pub struct Fortified {
     pub unchecked: u64,
 }
 
-/// Whether a C library exports a function of that name.
+/// Whether a C library exports something of that name; not what compilers add to every library.
 pub(super) fn is_c(name: &str) -> bool {
-    lazaret_policy::groups_of(name).next().is_some()
+    lazaret_policy::groups_of(name).any(|group| group != "compiler-runtime" && group != "runtime")
 }
+
+/// The names by which C libraries go: they define what others must not.
+const C_LIBRARIES: [&str; 10] = [
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+    "libresolv.so.2",
+    "libanl.so.1",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+];

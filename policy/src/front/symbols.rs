@@ -39,6 +39,10 @@ pub struct SymbolGroup {
     pub why: String,
 }
 
+/// The group, without `@`, of imports that no C library and no compiler has to do with: another library defines them, and
+/// nothing is known of what they do.
+pub const UNKNOWN_SYMBOLS: &str = "unknown";
+
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let data: Data = toml::from_str(include_str!("../../data/symbol-groups.toml")).expect("shipped data, tested");
     let mut groups = BTreeMap::new();
@@ -50,6 +54,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
             by_symbol.entry(symbol.clone()).or_default().insert(name.clone());
         }
     }
+    let why = "imports that are in no other group: another library defines them".to_owned();
+    groups.insert(format!("@{UNKNOWN_SYMBOLS}"), SymbolGroup { members: vec![UNKNOWN_SYMBOLS.to_owned()], why });
     // A composite may bear the name of a fine group, which it then includes.
     for (name, members) in data.composite {
         let why = members.iter().filter_map(|member| Some(data.group.get(member)?.description.as_str()));
@@ -71,6 +77,17 @@ pub fn groups_of(symbol: &str) -> impl Iterator<Item = &'static str> {
 }
 
 impl ElfRules {
+    /// The entry of `imports.deny` that denies all of a fine group, which is given without `@`.
+    #[must_use]
+    pub fn group_denied_by(&self, group: &str) -> Option<&Placed<SymbolPattern>> {
+        self.imports_deny.iter().find(|denied| match &denied.value {
+            SymbolPattern::Name(_) => false,
+            SymbolPattern::Group(name) => {
+                TABLES.groups.get(name).is_some_and(|denied| denied.members.iter().any(|member| member == group))
+            }
+        })
+    }
+
     /// The entry of `imports.deny` that a symbol falls under, and the fine group that decided, if a group did.
     ///
     /// A symbol is denied when its name is listed, or when one of its groups is listed or belongs to a listed composite.
@@ -84,6 +101,16 @@ impl ElfRules {
                 Some((denied, Some(decided)))
             }
         })
+    }
+
+    /// The same of a symbol that the file does not define: where it is in no other group, it is in [`UNKNOWN_SYMBOLS`].
+    #[must_use]
+    pub fn import_denied_by(&self, symbol: &str) -> Option<(&Placed<SymbolPattern>, Option<&'static str>)> {
+        let unknown = || {
+            let denied = self.group_denied_by(UNKNOWN_SYMBOLS).filter(|_| groups_of(symbol).next().is_none())?;
+            Some((denied, Some(UNKNOWN_SYMBOLS)))
+        };
+        self.denied_by(symbol).or_else(unknown)
     }
 }
 
@@ -119,5 +146,23 @@ mod tests {
         assert!(groups_of("system").any(|group| group == "exec"));
         assert!(groups_of("open64").any(|group| group == "filesystem-open"));
         assert_eq!(groups_of("no_such_symbol").count(), 0);
+        assert!(groups_of("stdout").eq(["data"]));
+        assert!(groups_of("__udivti3").eq(["compiler-runtime"]));
+    }
+
+    #[test]
+    fn an_import_that_nobody_knows_is_a_group_of_its_own() {
+        let origin = crate::front::rules::Origin { source: "p".to_owned(), line: 1, key: "imports.deny".to_owned() };
+        let denied = SymbolPattern::Group("@unknown".to_owned());
+        let rules = ElfRules {
+            require: BTreeMap::new(),
+            needed: Vec::new(),
+            imports_deny: vec![Placed { value: denied, origin }],
+            exports_require: Vec::new(),
+            direct_syscalls: None,
+        };
+        assert_eq!(rules.import_denied_by("deflate").and_then(|(_, group)| group), Some(UNKNOWN_SYMBOLS));
+        // Its own functions have names that nobody knows, too.
+        assert!(rules.denied_by("deflate").is_none() && rules.import_denied_by("strlen").is_none());
     }
 }
