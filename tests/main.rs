@@ -9,6 +9,7 @@ mod calls;
 mod cli;
 mod doctor;
 mod hostile;
+mod inspect;
 mod layers;
 mod prove;
 mod real_libraries;

@@ -37,10 +37,10 @@ use lazaret_policy::Arch;
 
 pub use finding::{Code, Evidence, Finding, Severity};
 pub use init::When;
-pub use judge::{Denial, Subject, judge};
+pub use judge::{Denial, Subject, judge, tally};
 pub use notes::Properties;
 pub use object::{Fortified, Lack, Load, MAX_RUNS, Object, Run, Symbol, SymbolKind};
-pub use report::{Facts, Import, Report, SCHEMA, Verdict};
+pub use report::{Facts, Import, Report, RunFact, SCHEMA, ThreadLocal, Verdict};
 
 pub(crate) use text::escaped as escape;
 

@@ -6,6 +6,7 @@ mod call;
 mod demo;
 mod doctor;
 mod inspect;
+mod page;
 mod policy;
 mod prove;
 mod show;
@@ -47,6 +48,7 @@ enum Command {
     #[command(after_help = call::HELP)]
     Call(CallWords),
     /// Audit files. Nothing of them is executed.
+    #[command(after_help = inspect::HELP)]
     Inspect(InspectWords),
     /// Try the built-in attacks in cells under a policy on this machine.
     ///
@@ -94,14 +96,23 @@ struct CallWords {
 
 #[derive(Debug, Args)]
 struct InspectWords {
-    /// Shared objects, or directories of bundles.
-    #[arg(required = true)]
+    /// Shared objects, bundles, or directories of shared objects.
+    #[arg(required_unless_present = "schema", value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
     policy: PolicyChoice,
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Print SARIF 2.1.0, for code scanning.
+    #[arg(long, conflicts_with = "json")]
+    sarif: bool,
+    /// Write a page that needs nothing else to be read.
+    #[arg(long, value_name = "OUT")]
+    html: Option<PathBuf>,
+    /// Print the JSON Schema of what `--json` prints.
+    #[arg(long, conflicts_with_all = ["json", "sarif", "html", "files"])]
+    schema: bool,
 }
 
 #[derive(Debug, Args)]

@@ -1,7 +1,6 @@
 //! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
 //! permits it. Nothing is executed.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::path::{Path, PathBuf};
 use lazaret_cell::sealed::{CopyError, Sealed};
 use lazaret_policy::{Arch, Digest, Policy, SymbolPattern};
 use rustix::fs::{MemfdFlags, memfd_create};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
@@ -44,11 +44,12 @@ pub struct Audited {
 }
 
 /// The audit of a plugin and of the libraries it needs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct Audit {
     /// File name, made printable.
     pub file: String,
     /// SHA-256 of the file.
+    #[schemars(with = "String")]
     pub digest: Digest,
     /// The plugin's own report. Its verdict is about the plugin alone; [`Audit::verdict`] is about everything.
     #[serde(flatten)]
@@ -60,14 +61,17 @@ pub struct Audit {
 }
 
 /// The audit of a library that a plugin needs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub struct LibraryAudit {
     /// The `DT_NEEDED` name.
     pub name: String,
     /// Where it was found.
     pub path: PathBuf,
     /// SHA-256 of the file.
+    #[schemars(with = "String")]
     pub digest: Digest,
+    /// What it needs itself, its `DT_NEEDED`; nothing where it has no single reading.
+    pub needs: Vec<String>,
     /// What speaks against it. Its facts are left out: they fill pages and are not the plugin's.
     pub findings: Vec<Finding>,
 }
@@ -97,22 +101,6 @@ impl Audit {
                 Some(library) => format!("in {}, which it needs:\n{finding}\n", open::shown(&library.path)),
             })
             .collect()
-    }
-}
-
-impl fmt::Display for Audit {
-    /// For a terminal.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}\n{}", self.file, self.report)?;
-        writeln!(f, "file   {:<24} {}", "digest", self.digest)?;
-        for library in &self.libraries {
-            writeln!(f, "needs  {:<24} {}", library.name, open::shown(&library.path))?;
-            // Notes on libraries of the system are many and nobody's to mend; they are in the JSON form.
-            for finding in library.findings.iter().filter(|finding| finding.severity != Severity::Note) {
-                writeln!(f, "{finding}")?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -293,7 +281,8 @@ impl Closure<'_> {
         let mut findings: Vec<Finding> = pinned(digest).into_iter().collect();
         // Noted before its own needs, so that a circle of libraries ends here.
         let at = self.audits.len();
-        self.audits.push(LibraryAudit { name: name.to_owned(), path, digest, findings: Vec::new() });
+        let needs = library.object.iter().flat_map(Object::needed).map(audit::escape).collect();
+        self.audits.push(LibraryAudit { name: name.to_owned(), path, digest, needs, findings: Vec::new() });
         match &library.object {
             Ok(object) => {
                 findings.extend(judge(object, Subject::Dependency, self.policy));

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lazaret_policy::{ElfRules, Origin, UNKNOWN_SYMBOLS, groups_of, symbol_groups};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::audit::{Object, escape};
@@ -12,7 +13,7 @@ use crate::audit::{Object, escape};
 const MAX_NAMED: usize = 16;
 
 /// One group of symbols that a plugin or a library of it imports.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Reach {
     /// The group, as in the policy's `imports.deny` but without `@`.
     pub group: &'static str,
@@ -29,7 +30,7 @@ pub struct Reach {
 }
 
 /// What a library imports of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Through {
     /// The libraries from what the plugin needs to the one that imports.
     pub path: Vec<String>,
@@ -38,7 +39,7 @@ pub struct Through {
 }
 
 /// Imported symbols.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Names {
     /// How many there are.
     pub count: u64,
@@ -58,7 +59,7 @@ impl Names {
 /// A library of a closure, by the name it is needed by.
 pub(crate) type Named<'a> = (&'a str, &'a Object);
 
-/// What a plugin reaches by itself and through its libraries, what is out of the ordinary first.
+/// What a plugin reaches by itself and through its libraries, what the policy denies first, then what is out of the ordinary.
 pub(crate) fn reach(plugin: &Object, libraries: &[Named<'_>], rules: &ElfRules) -> Vec<Reach> {
     let everyday: BTreeSet<&str> =
         symbol_groups().get("@base").into_iter().flat_map(|base| &base.members).map(String::as_str).collect();
@@ -94,7 +95,7 @@ pub(crate) fn reach(plugin: &Object, libraries: &[Named<'_>], rules: &ElfRules) 
     for reach in &mut all {
         reach.denied_by = rules.group_denied_by(reach.group).map(|denied| denied.origin.clone());
     }
-    all.sort_by_key(|reach| (reach.everyday, reach.imports.count == 0));
+    all.sort_by_key(|reach| (reach.everyday, reach.denied_by.is_none(), reach.imports.count == 0));
     all
 }
 

@@ -4,10 +4,11 @@
 use std::fmt;
 
 use lazaret_policy::Origin;
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 /// How much a finding weighs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Severity {
     /// Worth knowing; nothing to do.
@@ -19,7 +20,7 @@ pub enum Severity {
 }
 
 /// One value that supports a finding. Both parts are printable ASCII.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Evidence {
     /// What it is: a field of the format (`p_offset`) or a word (`symbol`).
     pub name: &'static str,
@@ -28,7 +29,7 @@ pub struct Evidence {
 }
 
 /// One fact the audit holds against a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Finding {
     /// What kind of fact, stable across versions.
     pub code: Code,
@@ -312,6 +313,20 @@ codes! {
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl JsonSchema for Code {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let names: Vec<&str> = Self::ALL.iter().map(|code| code.name()).collect();
+        schemars::json_schema!({
+            "description": "What kind of fact a finding is. The names are a contract; later releases may add some.",
+            "enum": names,
+        })
     }
 }
 

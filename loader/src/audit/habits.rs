@@ -64,7 +64,9 @@ fn interposes(object: &Object, subject: Subject) -> Option<Finding> {
     let mut names = Vec::new();
     let mut count = 0_usize;
     let mut first = None;
-    for symbol in object.exports().filter(|symbol| is_c(symbol.name)) {
+    // Every file may have the two that older linkers make.
+    let own = |name: &str| matches!(name, "_init" | "_fini");
+    for symbol in object.exports().filter(|symbol| is_c(symbol.name) && !own(symbol.name)) {
         count = count.saturating_add(1);
         first = first.or(Some(symbol.value));
         if names.len() < MAX_NAMED {

@@ -150,7 +150,7 @@ impl Initialisers {
 }
 
 /// When a function of a file runs without being called by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, schemars::JsonSchema, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum When {
     /// While the file is relocated: the resolver of an IFUNC.
@@ -163,6 +163,20 @@ pub enum When {
     FiniArray,
     /// `DT_FINI`, after that.
     Fini,
+}
+
+impl When {
+    /// A few letters for it, as a table has them.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Resolver => "resolver",
+            Self::Init => "init",
+            Self::InitArray => "init-array",
+            Self::FiniArray => "fini-array",
+            Self::Fini => "fini",
+        }
+    }
 }
 
 /// What is called.

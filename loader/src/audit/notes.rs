@@ -71,7 +71,7 @@ impl<'a> Iterator for Notes<'a> {
 }
 
 /// What the file says of its own code. The processor is held to it only where loader and kernel turn that on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize)]
 pub struct Properties {
     /// x86_64: every indirect branch lands on `endbr64` (IBT).
     pub indirect_branch_tracking: bool,

@@ -57,7 +57,7 @@ pub struct Object {
 }
 
 /// One mapped part of a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema, serde::Serialize)]
 pub struct Load {
     /// Where it is mapped, relative to the load address.
     pub address: u64,
@@ -78,7 +78,7 @@ pub struct Run<'a> {
     pub when: When,
     /// Its address relative to the load address; unknown where a symbol of another file decides it, or nothing does.
     pub address: Option<u64>,
-    /// The symbol that names it, or that it lies in, and how far from its start. The string is the file's own.
+    /// The dynamic symbol that names it, or that it lies in, and how far from its start. The string is the file's own.
     pub symbol: Option<(&'a str, u64)>,
 }
 
@@ -201,7 +201,13 @@ impl Object {
     /// [`MAX_RUNS`] functions of a file that may have a million. The symbols are searched for each.
     pub fn runs(&self) -> impl Iterator<Item = Run<'_>> {
         self.runs.iter().map(|(when, called)| match *called {
-            Called::Address(address) => Run { when: *when, address: Some(address), symbol: self.symbol_at(address) },
+            Called::Address(address) => {
+                // Most have no dynamic symbol, and the one in front of it is another function.
+                let inside = |entry: &&Entry| address.saturating_sub(entry.value) < entry.size.max(1);
+                let entry = self.function_before(address).filter(inside);
+                let symbol = entry.map(|entry| (self.string(entry.name), address.saturating_sub(entry.value)));
+                Run { when: *when, address: Some(address), symbol }
+            }
             Called::Symbol(index) => {
                 // The empty first symbol is not kept.
                 let entry = usize::try_from(index).ok().and_then(|index| self.symbols.get(index.checked_sub(1)?));
@@ -240,12 +246,16 @@ impl Object {
     /// search through all symbols: made for the one address of a crash or a violation.
     #[must_use]
     pub fn symbol_at(&self, address: u64) -> Option<(&str, u64)> {
+        let nearest = self.function_before(address)?;
+        Some((self.string(nearest.name), address.checked_sub(nearest.value)?))
+    }
+
+    fn function_before(&self, address: u64) -> Option<&Entry> {
         let load = self.loads.iter().find(|load| address.checked_sub(load.address).is_some_and(|at| at < load.size))?;
         let functions = self.symbols.iter().filter(|entry| entry.defined() && entry.function());
         let before = functions.filter(|entry| entry.value <= address && entry.value >= load.address);
         // The longest of several names for one address says most often where one is; aliases have size 0.
-        let nearest = before.max_by_key(|entry| (entry.value, entry.size))?;
-        Some((self.string(nearest.name), address.checked_sub(nearest.value)?))
+        before.max_by_key(|entry| (entry.value, entry.size))
     }
 
     /// Why the object does not have a property, with the numbers that show it; `None` when it has it.
@@ -380,7 +390,7 @@ pub struct Lack {
 }
 
 /// Imports of functions that glibc has a checking twin of, as `__memcpy_chk` is one of `memcpy`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, schemars::JsonSchema, serde::Serialize)]
 pub struct Fortified {
     /// Twins.
     pub checked: u64,

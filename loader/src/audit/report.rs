@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use lazaret_policy::{Arch, Hardening};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finding::{Finding, Severity};
-use super::object::{Load, Object};
-use super::text::{escaped, shown};
+use super::init::When;
+use super::notes::Properties;
+use super::object::{Fortified, Load, Object, Run};
+use super::text::{escaped, hex};
 
 /// The version of the report's JSON form: raised when a field changes its meaning or disappears.
 pub const SCHEMA: u32 = 1;
 
 /// What the audit decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Nothing speaks against loading the file.
@@ -25,7 +28,7 @@ pub enum Verdict {
 }
 
 /// The result of an audit.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Report {
     /// [`SCHEMA`].
     pub schema: u32,
@@ -38,9 +41,10 @@ pub struct Report {
 }
 
 /// What a file is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Facts {
     /// The architecture it is for.
+    #[schemars(with = "String")]
     pub arch: Arch,
     /// `DT_SONAME`.
     pub soname: Option<String>,
@@ -56,22 +60,60 @@ pub struct Facts {
     pub hardening: BTreeMap<Hardening, bool>,
     /// What is mapped.
     pub loads: Vec<Load>,
-    /// Functions that run while it is mapped, as far as `DT_INIT_ARRAY` says.
+    /// Functions that run while it is mapped: `DT_INIT` and those of `DT_INIT_ARRAY`.
     pub initialisers: u64,
+    /// The first 256 functions that run without being called by name, in the order in which loaders call them.
+    pub runs: Vec<RunFact>,
+    /// Bits of `DT_FLAGS` and `DT_FLAGS_1`, by their names in `elf.h`.
+    pub flags: Vec<String>,
+    /// Memory that each thread has of its own.
+    pub thread_local: Option<ThreadLocal>,
+    /// What the file says of its own code.
+    pub properties: Properties,
+    /// Calls of functions that have a checking twin.
+    pub fortified: Fortified,
+    /// Whether it was compiled with `-fsanitize=cfi-icall` across libraries (Clang), which exports `__cfi_check`.
+    pub clang_cfi: bool,
+    /// Whether it was compiled with `-fsanitize=safe-stack` (Clang).
+    pub safe_stack: bool,
     /// Relocations with addend.
     pub relocations: u64,
     /// Words of packed relocations, which loaders before glibc 2.36 and musl 1.2.4 ignore.
     pub packed_relocations: u64,
     /// Whether it has section headers, which loaders do not use.
     pub section_headers: bool,
+    /// Whether it has the symbol table that debuggers use beside the one that loaders use: it is not stripped.
+    pub static_symbols: bool,
     /// Symbols that others have to define.
     pub imports: Vec<Import>,
     /// Names of symbols that others can bind to.
     pub exports: Vec<String>,
 }
 
+/// A function that runs without being called by name.
+#[derive(Clone, Debug, JsonSchema, Serialize)]
+pub struct RunFact {
+    /// When it runs.
+    pub when: When,
+    /// Its address relative to the load address; `None` where a symbol of another file decides it, or nothing does.
+    pub address: Option<u64>,
+    /// The dynamic symbol that it lies in, and how far behind its start, as `name+0x10`.
+    pub symbol: Option<String>,
+}
+
+/// `PT_TLS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+pub struct ThreadLocal {
+    /// Bytes for each thread.
+    pub size: u64,
+    /// Their alignment.
+    pub align: u64,
+    /// Relocations that demand a fixed distance from the thread pointer (the initial-exec model).
+    pub fixed: u64,
+}
+
 /// One symbol that a file imports.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, JsonSchema, Serialize)]
 pub struct Import {
     /// Its name.
     pub name: String,
@@ -105,6 +147,7 @@ impl Facts {
             library: symbol.library.map(escaped),
             weak: symbol.weak,
         };
+        let named = |name: &str| object.symbols().any(|symbol| symbol.name == name);
         Self {
             arch: object.arch,
             soname: object.soname().map(escaped),
@@ -118,9 +161,21 @@ impl Facts {
                 .collect(),
             loads: object.loads.clone(),
             initialisers: object.initialisers,
+            runs: object.runs().map(RunFact::of).collect(),
+            flags: flag_names(object.flags(), object.flags_1()),
+            thread_local: object.thread_local().map(|(size, align)| ThreadLocal {
+                size,
+                align,
+                fixed: object.relocations.static_tls,
+            }),
+            properties: object.properties(),
+            fortified: object.fortified(),
+            clang_cfi: named("__cfi_check"),
+            safe_stack: named("__safestack_init") || named("__safestack_unsafe_stack_ptr"),
             relocations: object.relocations.count,
             packed_relocations: object.relocations.relr,
             section_headers: object.has_sections,
+            static_symbols: object.static_symbols,
             imports: object.imports().map(import).collect(),
             exports: object.exports().map(|symbol| escaped(symbol.name)).collect(),
         }
@@ -150,33 +205,54 @@ impl fmt::Display for Finding {
     }
 }
 
-impl fmt::Display for Report {
-    /// For a terminal: findings, then one line per fact. Ends without a line break.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [refusals, warnings, notes] = super::judge::tally(&self.findings);
-        let verdict = if self.verdict == Verdict::Refused { "refused" } else { "accepted" };
-        write!(f, "{verdict}: {refusals} refusals, {warnings} warnings, {notes} notes")?;
-        self.findings.iter().try_for_each(|finding| write!(f, "\n{finding}"))?;
-        self.facts.as_ref().map_or(Ok(()), |facts| write!(f, "\n{facts}"))
+impl RunFact {
+    fn of(run: Run<'_>) -> Self {
+        let symbol = run.symbol.map(|(name, offset)| match offset {
+            0 => escaped(name),
+            offset => format!("{}+{}", escaped(name), hex(offset)),
+        });
+        Self { when: run.when, address: run.address, symbol }
     }
 }
 
-impl fmt::Display for Facts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let none = "none".to_owned();
-        let holds: Vec<_> = self.hardening.iter().filter(|(_, holds)| **holds).map(|(name, _)| name.name()).collect();
-        let needed: Vec<_> = self.needed.iter().map(|name| shown(name)).collect();
-        let lines: [(&str, String); 8] = [
-            ("soname", self.soname.as_deref().map_or(none.clone(), shown)),
-            ("needed", if needed.is_empty() { none.clone() } else { needed.join(" ") }),
-            ("search path", self.rpath.as_deref().or(self.runpath.as_deref()).map_or(none.clone(), shown)),
-            ("build id", self.build_id.clone().unwrap_or_else(|| none.clone())),
-            ("hardening", if holds.is_empty() { none } else { holds.join(" ") }),
-            ("symbols", format!("{} imported, {} exported", self.imports.len(), self.exports.len())),
-            ("initialisers", self.initialisers.to_string()),
-            ("relocations", format!("{}, packed words {}", self.relocations, self.packed_relocations)),
-        ];
-        write!(f, "file   {:<24} {:?}", "architecture", self.arch)?;
-        lines.iter().try_for_each(|(name, value)| write!(f, "\nfile   {name:<24} {value}"))
-    }
+/// The bits of the two words of flags that `elf.h` names; others by their value.
+fn flag_names(flags: u64, flags_1: u64) -> Vec<String> {
+    const FLAGS: [&str; 5] = ["ORIGIN", "SYMBOLIC", "TEXTREL", "BIND_NOW", "STATIC_TLS"];
+    const FLAGS_1: [&str; 28] = [
+        "NOW",
+        "GLOBAL",
+        "GROUP",
+        "NODELETE",
+        "LOADFLTR",
+        "INITFIRST",
+        "NOOPEN",
+        "ORIGIN",
+        "DIRECT",
+        "TRANS",
+        "INTERPOSE",
+        "NODEFLIB",
+        "NODUMP",
+        "CONFALT",
+        "ENDFILTEE",
+        "DISPRELDNE",
+        "DISPRELPND",
+        "NODIRECT",
+        "IGNMULDEF",
+        "NOKSYMS",
+        "NOHDR",
+        "EDITED",
+        "NORELOC",
+        "SYMINTPOSE",
+        "GLOBAUDIT",
+        "SINGLETON",
+        "STUB",
+        "PIE",
+    ];
+    let bits = |word: u64, prefix: &'static str, names: &'static [&'static str]| {
+        (0..u64::BITS).filter(move |bit| word >> bit & 1 == 1).map(move |bit| {
+            let name = usize::try_from(bit).ok().and_then(|bit| names.get(bit));
+            name.map_or_else(|| format!("{prefix}{}", hex(1 << bit)), |name| format!("{prefix}{name}"))
+        })
+    };
+    bits(flags, "DF_", &FLAGS).chain(bits(flags_1, "DF_1_", &FLAGS_1)).collect()
 }

@@ -1,67 +1,223 @@
 //! `lazaret inspect`: the audit of files. Nothing of them is executed, and nobody needs to vouch for them.
 
-use std::io::{self, Write};
+mod files;
+mod graph;
+mod html;
+mod sarif;
+mod summary;
+mod terminal;
 
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Instant;
+
+use lazaret_policy::Policy;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{InspectWords, show};
 use crate::audit::Verdict;
+use crate::closure::inspect_among;
 use crate::error::ExitStatus;
-use crate::{Audit, Error, Opened, Policies};
+use crate::{Audit, Error, Libraries, Opened, Policies};
 
-#[derive(Serialize)]
-struct Inspected {
+pub(super) const HELP: &str = "\
+Examples:
+  lazaret inspect libcodec.so --policy codec.toml
+  lazaret inspect libcodec.so --html audit.html
+  lazaret inspect build/plugins --sarif > audit.sarif
+  lazaret inspect /usr/lib
+A directory that is no bundle stands for every shared object in it, and for many files a table is printed.";
+
+/// More files than these are a table, not one report after the other.
+const MAX_REPORTS: usize = 8;
+
+/// What `lazaret inspect --json` prints.
+#[derive(JsonSchema, Serialize)]
+struct Inspected<'a> {
+    /// Version of this form: raised when a field changes its meaning or disappears. Fields may be added.
     schema: u32,
+    policy: Under<'a>,
+    /// One for each file, in the order of the words.
     files: Vec<File>,
 }
 
-#[derive(Serialize)]
+/// The policy that the files were held against.
+#[derive(JsonSchema, Serialize)]
+struct Under<'a> {
+    name: &'a str,
+    /// The texts it is made of, the first one extending the next.
+    sources: &'a [String],
+}
+
+#[derive(JsonSchema, Serialize)]
 #[serde(untagged)]
 enum File {
+    /// What was found.
     Audited(Box<Audit>),
+    /// A file that was not audited, and why.
     Unreadable { file: String, error: serde_json::Value },
 }
 
+/// The JSON Schema of what `--json` prints.
+fn schema() -> schemars::Schema {
+    schemars::schema_for!(Inspected<'_>)
+}
+
+/// What one file came to.
+type Seen = Result<(Box<Audit>, bool), Error>;
+
+/// Where audits go as they come.
+enum Form {
+    Text,
+    Table(summary::Summary),
+    /// Whether a file was written already.
+    Json {
+        some: bool,
+    },
+    Sarif(sarif::Run),
+}
+
 pub(super) fn run(words: &InspectWords, out: &mut impl Write) -> io::Result<ExitStatus> {
+    if words.schema {
+        show::json(&schema(), out)?;
+        return Ok(ExitStatus::Done);
+    }
     let policies = Policies::of_this_machine();
     let policy = match policies.and_then(|policies| policies.resolve(&words.policy.policy)) {
         Ok(policy) => policy,
-        Err(error) => return show::error(&error, words.json, out),
+        Err(error) => return show::error(&error, words.json || words.sarif, out),
     };
-    let mut status = ExitStatus::Done;
-    let mut unreadable = false;
-    let mut inspected = Inspected { schema: show::SCHEMA, files: Vec::new() };
-    for file in &words.files {
-        let opened = match Opened::open(file) {
-            Ok(opened) => opened,
-            Err(error) => {
-                // The others are still audited; that one could not be read outranks what they say.
-                let error = Error::Open(error);
-                unreadable = true;
-                if words.json {
-                    let error = serde_json::to_value(show::reason(&error)?)?;
-                    inspected.files.push(File::Unreadable { file: crate::open::shown(file), error });
-                } else {
-                    show::error(&error, false, out)?;
-                }
-                continue;
-            }
+    let (files, walked) = files::named(&words.files);
+    if files.is_empty() {
+        let message = "there is no shared object in what was named";
+        return show::mistake(
+            "E-NO-FILE",
+            message,
+            Some("give files, bundles, or directories of them"),
+            words.json,
+            out,
+        );
+    }
+    let table = walked || files.len() > MAX_REPORTS;
+    let form = match (words.json, words.sarif) {
+        (true, _) => Form::Json { some: false },
+        (_, true) => Form::Sarif(sarif::Run::default()),
+        _ if table => Form::Table(summary::Summary::default()),
+        _ => Form::Text,
+    };
+    let mut report = Report {
+        form,
+        page: words.html.as_ref().map(|_| html::Page::new(&policy, files.len())),
+        status: ExitStatus::Done,
+    };
+    let began = Instant::now();
+    report.begin(&policy, out)?;
+    let machine = Libraries::default();
+    let work = |path: &Path| -> Seen {
+        let opened = Opened::open(path).map_err(Error::Open)?;
+        Ok((Box::new(inspect_among(&opened, &policy, &machine)), opened.is_bundle()))
+    };
+    files::each(&files, table, work, |path, seen| report.add(path, seen, out))?;
+    let page = report.page.take();
+    let status = report.status;
+    report.end(&policy, began, out)?;
+    if let (Some(page), Some(path)) = (page, &words.html) {
+        if let Err(error) = fs::write(path, page.finish()) {
+            let message = format!("`{}` cannot be written: {error}", crate::open::shown(path));
+            return show::mistake("E-OUTPUT", &message, None, false, out);
+        }
+        if !words.json && !words.sarif {
+            show::note(&format!("the page is in `{}`", crate::open::shown(path)))?;
+        }
+    }
+    Ok(status)
+}
+
+/// What is made of the audits of one command.
+struct Report {
+    form: Form,
+    page: Option<html::Page>,
+    status: ExitStatus,
+}
+
+impl Report {
+    fn begin(&self, policy: &Policy, out: &mut impl Write) -> io::Result<()> {
+        let Form::Json { .. } = self.form else { return Ok(()) };
+        let under = serde_json::to_string(&Under { name: policy.name(), sources: policy.sources() })?;
+        // Written file by file: what is said of a thousand files does not fit into memory.
+        write!(out, "{{\n\"schema\": {},\n\"policy\": {under},\n\"files\": [", show::SCHEMA)
+    }
+
+    fn add(&mut self, path: &Path, seen: Seen, out: &mut impl Write) -> io::Result<()> {
+        let (audit, bundle) = match seen {
+            Ok(seen) => seen,
+            Err(error) => return self.failed(path, &error, out),
         };
-        let audit = crate::inspect(&opened, &policy);
-        if audit.verdict() == Verdict::Refused {
-            status = ExitStatus::Refused;
+        if audit.verdict() == Verdict::Refused && self.status == ExitStatus::Done {
+            self.status = ExitStatus::Refused;
         }
-        if words.json {
-            inspected.files.push(File::Audited(Box::new(audit)));
-        } else {
-            writeln!(out, "{audit}")?;
-            if opened.is_bundle() {
-                show::note("an audit is about the shared object; `plugin.json` and signatures are for loading")?;
+        if let Some(page) = &mut self.page {
+            page.add(path, &audit);
+        }
+        match &mut self.form {
+            Form::Text => {
+                terminal::print(&audit, out)?;
+                if bundle {
+                    show::note("an audit is about the shared object; `plugin.json` and signatures are for loading")?;
+                }
+                writeln!(out)
+            }
+            Form::Table(table) => {
+                table.add(path, &audit);
+                Ok(())
+            }
+            Form::Sarif(run) => {
+                run.add(path, &audit);
+                Ok(())
+            }
+            Form::Json { some } => json_file(some, &File::Audited(audit), out),
+        }
+    }
+
+    /// The others are still audited; that one could not be read outranks what they say.
+    fn failed(&mut self, path: &Path, error: &Error, out: &mut impl Write) -> io::Result<()> {
+        self.status = ExitStatus::Usage;
+        if let Some(page) = &mut self.page {
+            page.failed(path, error);
+        }
+        match &mut self.form {
+            Form::Text => show::error(error, false, out).map(drop),
+            Form::Table(table) => {
+                table.failed();
+                show::error(error, false, out).map(drop)
+            }
+            Form::Sarif(run) => {
+                run.failed(path, error);
+                Ok(())
+            }
+            Form::Json { some } => {
+                let error = serde_json::to_value(show::reason(error)?)?;
+                json_file(some, &File::Unreadable { file: crate::open::shown(path), error }, out)
             }
         }
     }
-    if words.json {
-        show::json(&inspected, out)?;
+
+    fn end(self, policy: &Policy, began: Instant, out: &mut impl Write) -> io::Result<()> {
+        match self.form {
+            Form::Text => Ok(()),
+            Form::Table(table) => {
+                table.print(&format!("the policy {}", crate::audit::escape(policy.name())), began.elapsed(), out)
+            }
+            Form::Sarif(run) => show::json(&run.log(), out),
+            Form::Json { .. } => writeln!(out, "\n]\n}}"),
+        }
     }
-    Ok(if unreadable { ExitStatus::Usage } else { status })
+}
+
+fn json_file(some: &mut bool, file: &File, out: &mut impl Write) -> io::Result<()> {
+    out.write_all(if std::mem::replace(some, true) { b",\n" } else { b"\n" })?;
+    serde_json::to_writer_pretty(&mut *out, file)?;
+    Ok(())
 }

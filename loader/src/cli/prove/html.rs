@@ -1,5 +1,6 @@
 //! The table as one page that needs nothing else: no script, no font, no picture.
 
+use super::super::page::{escape, put};
 use super::symbol;
 use super::terminal::{confined, groups, is_anywhere, sentence, title};
 use crate::prove::{Alone, Part, Proof, Row, Verdict};
@@ -13,10 +14,7 @@ pub(super) fn page(proof: &Proof) -> String {
     let (release, machine) = (escape(&proof.kernel.release), escape(&proof.kernel.machine));
     let class = if proof.summary.not_stopped > 0 { "not" } else { "stopped" };
     let mut page = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>lazaret prove: {title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n\
-         <h1>{title}</h1>\n<p class=\"summary {class}\">{}</p>\n\
+        "<h1>{title}</h1>\n<p class=\"summary {class}\">{}</p>\n\
          <dl>\n<dt>Kernel</dt><dd>Linux {release}, {machine}; the host is {user}</dd>\n",
         escape(&sentence(proof))
     );
@@ -48,12 +46,8 @@ pub(super) fn page(proof: &Proof) -> String {
         }
         page += "</tbody>\n";
     }
-    page += "</table>\n</body>\n</html>\n";
-    page
-}
-
-fn put(page: &mut String, what: std::fmt::Arguments<'_>) {
-    *page += &what.to_string();
+    page += "</table>\n";
+    super::super::page::page(&format!("lazaret prove: {}", self::title(proof)), STYLE, &page)
 }
 
 fn state(state: &lazaret_policy::State) -> String {
@@ -113,33 +107,4 @@ fn put_row(page: &mut String, row: &Row, parts: &[Part]) {
             escape(&text)
         ),
     );
-}
-
-/// Whatever a policy, a path or the kernel says, as text of a page.
-fn escape(text: &str) -> String {
-    // Backticks are the marks of our own sentences.
-    let printable: Vec<String> = text.split('`').map(|part| crate::audit::escape(part).to_string()).collect();
-    let mut out = String::with_capacity(text.len());
-    for letter in printable.join("`").chars() {
-        match letter {
-            '&' => out += "&amp;",
-            '<' => out += "&lt;",
-            '>' => out += "&gt;",
-            '"' => out += "&quot;",
-            '\'' => out += "&#39;",
-            other => out.push(other),
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::escape;
-
-    #[test]
-    fn what_looks_like_a_tag_is_text() {
-        assert_eq!(escape("<b a=\"'&\">"), "&lt;b a=&quot;&#39;&amp;&quot;&gt;");
-        assert_eq!(escape("`kill`\u{202e}\u{1b}"), "`kill`\\u{202e}\\u{1b}");
-    }
 }
