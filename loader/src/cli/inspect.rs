@@ -5,7 +5,7 @@ mod graph;
 mod html;
 mod sarif;
 mod summary;
-mod terminal;
+pub(super) mod terminal;
 
 use std::fs;
 use std::io::{self, Write};

@@ -98,7 +98,7 @@ pub(super) struct Paint {
 
 impl Paint {
     /// Where standard error is a terminal.
-    fn stderr() -> Self {
+    pub(super) fn stderr() -> Self {
         Self { on: io::stderr().is_terminal() }
     }
 
@@ -248,7 +248,7 @@ pub(super) fn error(error: &Error, as_json: bool, out: &mut impl Write) -> io::R
         Error::Policy(diagnostics) => write!(messages(), "{}", diagnostics.render(palette))?,
         Error::Audit(report) => {
             headline("error", error.code(), &chain(error))?;
-            write!(messages(), "{}", report.refusals())?;
+            super::inspect::terminal::refusals(report, &mut messages())?;
         }
         Error::Plan(missing) => {
             headline("error", error.code(), &chain(error))?;

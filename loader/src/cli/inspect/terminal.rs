@@ -42,6 +42,19 @@ pub(super) fn print(audit: &Audit, out: &mut impl Write) -> io::Result<()> {
     }
 }
 
+/// What refuses a file, for somebody who wanted to use it.
+pub(in super::super) fn refusals(audit: &Audit, out: &mut impl Write) -> io::Result<()> {
+    let paint = Paint::stderr();
+    kinds_of(&audit.report.findings, Severity::Refuse, &paint, out)?;
+    for library in &audit.libraries {
+        if library.findings.iter().any(|finding| finding.severity == Severity::Refuse) {
+            writeln!(out, "  in {}, which it needs:", shown(&library.path))?;
+            kinds_of(&library.findings, Severity::Refuse, &paint, out)?;
+        }
+    }
+    Ok(())
+}
+
 /// How many findings there are of each severity, in words.
 pub(super) fn tallied(findings: &[Finding]) -> String {
     let [refusals, warnings, notes] = tally(findings);
@@ -80,12 +93,15 @@ fn section(
     paint: &Paint,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let kinds = kinds(findings, severity);
-    if kinds.is_empty() {
+    if findings.iter().all(|finding| finding.severity != severity) {
         return Ok(());
     }
     writeln!(out, "\n{}", paint.bold(title))?;
-    for kind in kinds {
+    kinds_of(findings, severity, paint, out)
+}
+
+fn kinds_of(findings: &[Finding], severity: Severity, paint: &Paint, out: &mut impl Write) -> io::Result<()> {
+    for kind in kinds(findings, severity) {
         let name = match severity {
             Severity::Refuse => paint.bold_red(kind.code.name()),
             Severity::Warn => paint.yellow(kind.code.name()),
