@@ -75,9 +75,9 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     let sections = sections::read(bytes, &header, findings)?;
     let mut strings = strings::read(&image, &dynamic, findings)?;
     let needed = strings.needed(&dynamic, findings);
-    let soname = strings.of_tag(&dynamic, DT_SONAME, "DT_SONAME", findings);
-    let rpath = strings.of_tag(&dynamic, DT_RPATH, "DT_RPATH", findings);
-    let runpath = strings.of_tag(&dynamic, DT_RUNPATH, "DT_RUNPATH", findings);
+    let soname = strings.of_tag(&dynamic, DT_SONAME, findings);
+    let rpath = strings.of_tag(&dynamic, DT_RPATH, findings);
+    let runpath = strings.of_tag(&dynamic, DT_RUNPATH, findings);
 
     findings.settle()?;
     let mut inits = init::read(&image, &dynamic, findings);

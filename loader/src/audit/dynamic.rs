@@ -64,16 +64,31 @@ const KNOWN: [u64; 5] = [
 ];
 
 /// Tags that are refused, and why: each makes a loader read or run more than the other tables say.
-const FORBIDDEN: [(u64, &str, &str); 9] = [
-    (17, "DT_REL", "relocations of the kind without addend, which glibc ignores and musl applies"),
-    (18, "DT_RELSZ", "relocations of the kind without addend, which glibc ignores and musl applies"),
-    (19, "DT_RELENT", "relocations of the kind without addend, which glibc ignores and musl applies"),
-    (32, "DT_PREINIT_ARRAY", "initialisers that run only in programs"),
-    (33, "DT_PREINIT_ARRAYSZ", "initialisers that run only in programs"),
-    (0x6fff_fefb, "DT_DEPAUDIT", "libraries that watch and redirect the loader"),
-    (0x6fff_fefc, "DT_AUDIT", "libraries that watch and redirect the loader"),
-    (0x7fff_fffd, "DT_AUXILIARY", "a library that glibc loads in place of this one and musl does not"),
-    (0x7fff_ffff, "DT_FILTER", "a library that glibc loads in place of this one and musl does not"),
+const FORBIDDEN: [(u64, Code, &str, &str); 9] = [
+    (
+        17,
+        Code::RelWithoutAddend,
+        "DT_REL",
+        "relocations of the kind without addend, which glibc ignores and musl applies",
+    ),
+    (
+        18,
+        Code::RelWithoutAddend,
+        "DT_RELSZ",
+        "relocations of the kind without addend, which glibc ignores and musl applies",
+    ),
+    (
+        19,
+        Code::RelWithoutAddend,
+        "DT_RELENT",
+        "relocations of the kind without addend, which glibc ignores and musl applies",
+    ),
+    (32, Code::PreInit, "DT_PREINIT_ARRAY", "initialisers that run only in programs"),
+    (33, Code::PreInit, "DT_PREINIT_ARRAYSZ", "initialisers that run only in programs"),
+    (0x6fff_fefb, Code::Auditor, "DT_DEPAUDIT", "libraries that watch and redirect the loader"),
+    (0x6fff_fefc, Code::Auditor, "DT_AUDIT", "libraries that watch and redirect the loader"),
+    (0x7fff_fffd, Code::Auxiliary, "DT_AUXILIARY", "a library that glibc loads in place of this one and musl does not"),
+    (0x7fff_ffff, Code::Filter, "DT_FILTER", "a library that glibc loads in place of this one and musl does not"),
 ];
 
 /// The dynamic array.
@@ -120,14 +135,19 @@ pub(super) fn read(image: &Image<'_>, arch: Arch, findings: &mut Findings) -> Re
         dynamic.count = dynamic.count.saturating_add(1);
         if tag == DT_NEEDED {
             dynamic.needed.push(value);
-        } else if let Some((_, name, why)) = FORBIDDEN.iter().find(|(forbidden, ..)| *forbidden == tag) {
-            findings.refuse(Code::ForbiddenTag, || format!("the file has `{name}`: {why}"));
+        } else if let Some((_, code, name, why)) = FORBIDDEN.iter().find(|(forbidden, ..)| *forbidden == tag) {
+            findings.refuse(*code, || format!("the file has `{name}`: {why}"));
         } else if !known(tag, arch) {
             let what = || format!("the dynamic array has the unknown tag `{tag:#x}`");
             findings.refuse(Code::UnknownTag, what).with("value", || hex(value));
         } else if let Some(first) = dynamic.tags.insert(tag, value) {
             let what = || format!("the dynamic array has the tag `{tag:#x}` twice, and loaders differ in which counts");
-            findings.refuse(Code::AmbiguousTag, what).with("first", || hex(first)).with("last", || hex(value));
+            let code = match tag {
+                DT_STRTAB => Code::StringTableTwice,
+                DT_HASH | DT_GNU_HASH => Code::HashTwice,
+                _ => Code::AmbiguousTag,
+            };
+            findings.refuse(code, what).with("first", || hex(first)).with("last", || hex(value));
         }
     }
     if !ended {

@@ -208,8 +208,12 @@ codes! {
     LoadOverlap = "ELF-LOAD-OVERLAP", "link again without editing the program headers";
     /// A segment type of which there must be one at most, twice.
     AmbiguousSegment = "ELF-AMBIGUOUS-SEGMENT", "link again; loaders differ in which of the segments they use";
-    /// The dynamic array in the file is not the one in memory.
-    AmbiguousDynamic = "ELF-AMBIGUOUS-DYNAMIC", "link again without editing `PT_DYNAMIC`";
+    /// More than one `PT_DYNAMIC`: loaders use the last, most parsers the first.
+    DynamicTwice = "ELF-DYNAMIC-TWICE", "link again without editing the program headers";
+    /// The dynamic array at its place in the file is not the one at its address.
+    DynamicOffset = "ELF-DYNAMIC-OFFSET", "link again without editing `PT_DYNAMIC`";
+    /// A dynamic array of another size in the file than in memory, or not of whole entries.
+    DynamicSize = "ELF-DYNAMIC-SIZE", "link again without editing `PT_DYNAMIC`";
     /// No dynamic array, or one without its tables.
     NotDynamic = "ELF-NOT-DYNAMIC", "link with `-shared`; without dynamic linking information nothing can be loaded";
     /// A `PT_TLS` that would be copied wrongly.
@@ -224,32 +228,72 @@ codes! {
     DynamicEnd = "ELF-DYNAMIC-END", "link again without editing the dynamic array";
     /// A tag that may stand once, twice: loaders differ in which one they use.
     AmbiguousTag = "ELF-AMBIGUOUS-TAG", "link again without editing the dynamic array";
-    /// A tag that loads further code or that Lazaret never accepts.
-    ForbiddenTag = "ELF-FORBIDDEN-TAG", "link without filters, auditors, pre-initialisers and `DT_REL`";
+    /// Two string tables: every name has two readings.
+    StringTableTwice = "ELF-STRING-TABLE-TWICE", "link again without editing the dynamic array";
+    /// Two hash tables of one kind: glibc looks names up in the last, musl in the first GNU table.
+    HashTwice = "ELF-HASH-TWICE", "link again without editing the dynamic array";
+    /// `DT_AUXILIARY`: glibc loads a library that no `DT_NEEDED` names.
+    Auxiliary = "ELF-AUXILIARY", "link without `-f`; name libraries that are needed with `-l`";
+    /// `DT_FILTER`: glibc loads a library that no `DT_NEEDED` names.
+    Filter = "ELF-FILTER", "link without `-F`; name libraries that are needed with `-l`";
+    /// `DT_AUDIT` or `DT_DEPAUDIT`: a library that watches and redirects the loader.
+    Auditor = "ELF-AUDITOR", "link without `--audit` and `--depaudit`";
+    /// Initialisers that only programs have.
+    PreInit = "ELF-PREINIT", "move what stands in `.preinit_array` into `.init_array`";
+    /// Relocations without addend, which musl applies and glibc does not.
+    RelWithoutAddend = "ELF-REL", "link with a linker for this target, which writes `DT_RELA`";
     /// A tag with unknown meaning.
     UnknownTag = "ELF-UNKNOWN-TAG", "link for this target; if a linker of today writes the tag, report it to us";
     /// `DF_1_NOOPEN`: the file says that it must not be opened.
     NoOpen = "ELF-NO-OPEN", "link without `-z nodlopen`";
     /// A table outside the file-backed part of one `PT_LOAD`.
     Address = "ELF-ADDRESS", "link again without editing the dynamic array";
+    /// A table in the pages of a `PT_LOAD` but not in the part that its header describes: mapped, and for parsers not there.
+    AddressPage = "ELF-ADDRESS-PAGE", "link again without editing the dynamic array";
     /// A table in memory that relocations or code can change.
     WritableTable = "ELF-WRITABLE-TABLE", "link again, or leave out the step that edits the file: patchelf moves tables there";
     /// A string table that does not hold strings.
     StringTable = "ELF-STRING-TABLE", "link again without editing the string table";
-    /// A string that lies outside the string table or is shared without measure.
-    String = "ELF-STRING", "link again without editing the string table";
+    /// A string table with bytes that are not UTF-8, of which parsers drop strings or the whole file.
+    StringEncoding = "ELF-STRING-ENCODING", "give files and symbols names of ASCII characters";
+    /// The name of a dependency lies outside the string table, where loaders read it and parsers drop it.
+    NeededString = "ELF-NEEDED-STRING", "link again without editing the string table";
+    /// The soname lies outside the string table.
+    SonameString = "ELF-SONAME-STRING", "link again without editing the string table";
+    /// `DT_RPATH` or `DT_RUNPATH` lies outside the string table.
+    SearchPathString = "ELF-SEARCH-PATH-STRING", "link again without editing the string table";
+    /// The name of a symbol lies outside the string table, or is shared without measure.
+    SymbolString = "ELF-SYMBOL-STRING", "link again without editing the string table";
+    /// The name of a version or of its library lies outside the string table.
+    VersionString = "ELF-VERSION-STRING", "link again without editing the string table";
     /// A dependency whose name is a path, a pattern or not printable.
     NeededName = "ELF-NEEDED-NAME", "link dependencies by their plain soname";
     /// A hash table that does not find its symbols, or never ends.
     Hash = "ELF-HASH", "link again with `--hash-style=gnu`";
+    /// A hash table that is mapped from no part of the file, or only by the rounding to pages.
+    HashAddress = "ELF-HASH-ADDRESS", "link again without editing the dynamic array";
+    /// A hash table that counts fewer symbols than there are: the others exist for loaders only.
+    HashCount = "ELF-HASH-COUNT", "link again without editing the hash tables";
     /// A symbol table that does not hold what the other tables refer to.
     SymbolTable = "ELF-SYMBOL-TABLE", "link again without editing the symbol table";
     /// A symbol that loaders and parsers read differently.
     Symbol = "ELF-SYMBOL", "link again without editing the symbol table";
-    /// A relocation table of a broken size or entry size.
+    /// An undefined symbol with a value, which some parsers do not take for an import.
+    UndefinedValue = "ELF-UNDEFINED-VALUE", "link again without editing the symbol table";
+    /// A relocation table that is not made of whole entries: loaders apply the last part as one.
+    RelocationSize = "ELF-RELOCATION-SIZE", "link again without editing the relocations";
+    /// An entry size or kind of relocations at which glibc stops the process.
+    RelocationEntry = "ELF-RELOCATION-ENTRY", "link again without editing the relocations";
+    /// A relocation table that contradicts what the dynamic array says about it.
     RelocationTable = "ELF-RELOCATION-TABLE", "link again without editing the relocations";
     /// A relocation of a type that no plugin needs, or without its symbol.
     RelocationType = "ELF-RELOCATION-TYPE", "compile with `-fPIC` and link with `-shared`";
+    /// A relocation of a type for symbols that has none: it stores a constant of the file's choice.
+    RelocationConstant = "ELF-RELOCATION-CONSTANT", "link again without editing the relocations";
+    /// A relocation that changes code or constants, announced by `DT_TEXTREL`.
+    RelocationText = "ELF-RELOCATION-TEXT", "compile every object with `-fPIC`, and link with `-z text`";
+    /// A relocation that changes code or constants, announced by `DF_TEXTREL` alone, which only glibc looks at.
+    RelocationTextFlag = "ELF-RELOCATION-TEXT-FLAG", "compile every object with `-fPIC`, and link with `-z text`";
     /// A relocation that writes where it must not.
     RelocationTarget = "ELF-RELOCATION-TARGET", "compile every object with `-fPIC`; text must not be relocated";
     /// An initialiser or finaliser that is not code.
@@ -258,6 +302,8 @@ codes! {
     InitUnrelocated = "ELF-INIT-UNRELOCATED", "look at what writes the slot before constructors run";
     /// Version tables that do not agree with symbols and dependencies.
     Versions = "ELF-VERSIONS", "link again without editing symbol versions or dependencies";
+    /// A version of a library that is not a dependency, at which glibc stops the process.
+    VersionLibrary = "ELF-VERSION-LIBRARY", "link again with the library whose versions are used";
     /// The section headers tell another story than the segments.
     AmbiguousSections = "ELF-AMBIGUOUS-SECTIONS", "link again, or remove the section headers with `strip`";
     /// A second parser reads the file differently.

@@ -5,6 +5,7 @@ use super::bytes::{entry, len, u32_at};
 use super::dynamic::{DT_GNU_HASH, DT_HASH, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
+use super::text::hex;
 
 /// What the hash tables say about the symbol table.
 pub(super) struct Count {
@@ -26,7 +27,7 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
         (Some(gnu), Some(count)) => {
             if count < gnu.least || (gnu.exact && count != gnu.least) {
                 let what = || "the two hash tables disagree about the number of symbols".to_owned();
-                let refused = findings.refuse(Code::Hash, what);
+                let refused = findings.refuse(Code::HashCount, what);
                 refused.with("gnu", || gnu.least.to_string()).with("sysv", || count.to_string());
                 return Err(findings.halt());
             }
@@ -35,13 +36,22 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
     }
 }
 
+/// The beginning of a table. A parser that cannot translate its address counts symbols in another way, or none at all.
+fn head(image: &Image<'_>, what: &str, address: u64, size: u64, findings: &mut Findings) -> Result<(), Stop> {
+    if image.read(address, size).is_none() {
+        let what = || format!("{what} lies outside what one `PT_LOAD` maps from the file");
+        return Err(findings.refuse(Code::HashAddress, what).with("address", || hex(address)).halt());
+    }
+    image.table(what, address, size, findings).map(drop)
+}
+
 fn wrong(what: &str, findings: &mut Findings) -> Stop {
     findings.stop(Code::Hash, || format!("the hash table {what}"))
 }
 
 /// Buckets name the first symbol of a chain; chains follow the order of the symbols, and the last one has bit 0 set.
 fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count, Stop> {
-    image.table("the GNU hash table", address, 16, findings)?;
+    head(image, "the GNU hash table", address, 16, findings)?;
     let bytes = image.read_on(address).unwrap_or_default();
     let Some((head, rest)) = bytes.split_first_chunk::<16>() else {
         return Err(wrong("ends in its header", findings));
@@ -80,7 +90,7 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
 
 /// Buckets and chains are indices of symbols, 0 ends a chain; one chain entry per symbol.
 fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64, Stop> {
-    image.table("the hash table", address, 8, findings)?;
+    head(image, "the hash table", address, 8, findings)?;
     let bytes = image.read_on(address).unwrap_or_default();
     let Some(head) = entry::<8>(bytes, 0) else { return Err(wrong("ends in its header", findings)) };
     let (nbuckets, nchain) = (u32_at::<0, _>(head), u32_at::<4, _>(head));
@@ -100,7 +110,8 @@ fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64,
         while index != 0 {
             let at = usize::try_from(index).unwrap_or(usize::MAX);
             let (Some(seen), Some(next)) = (met.get_mut(at), chains.get(at)) else {
-                return Err(wrong("refers to more symbols than it counts", findings));
+                let what = || "the hash table refers to more symbols than it counts".to_owned();
+                return Err(findings.refuse(Code::HashCount, what).with("nchain", || nchain.to_string()).halt());
             };
             if std::mem::replace(seen, true) {
                 return Err(wrong("has chains that meet or go in a circle", findings));

@@ -115,11 +115,20 @@ impl<'a> Image<'a> {
         self.backed(address, 1).is_some_and(Segment::executable)
     }
 
+    /// Whether an address is mapped though no `PT_LOAD` describes it: loaders map whole pages.
+    fn in_a_page(&self, address: u64) -> bool {
+        let mask = self.page.saturating_sub(1);
+        let end = |load: &Segment| load.vaddr.saturating_add(load.memsz).saturating_add(mask) & !mask;
+        self.mapped(address, 1).is_none()
+            && self.loads.iter().any(|load| (load.vaddr & !mask..end(load)).contains(&address))
+    }
+
     /// A table that loaders read while they relocate: in the file, in one segment, and out of reach of relocations.
     pub(super) fn table(&self, what: &str, address: u64, size: u64, findings: &mut Findings) -> Result<&'a [u8], Stop> {
         let Some(bytes) = self.read(address, size) else {
+            let code = if self.in_a_page(address) { Code::AddressPage } else { Code::Address };
             let refused =
-                findings.refuse(Code::Address, || format!("{what} lies outside what one `PT_LOAD` maps from the file"));
+                findings.refuse(code, || format!("{what} lies outside what one `PT_LOAD` maps from the file"));
             return Err(refused.with("address", || hex(address)).with("size", || hex(size)).halt());
         };
         self.demand_read_only(what, address, findings);
@@ -168,7 +177,7 @@ pub(super) fn read<'a>(
         [] => return Err(findings.stop(Code::NotDynamic, || "the file has no `PT_DYNAMIC`".to_owned())),
         [first, .., last] => {
             let what = || format!("the file has {} `PT_DYNAMIC`, of which loaders use the last", dynamics.len());
-            let refused = findings.refuse(Code::AmbiguousDynamic, what);
+            let refused = findings.refuse(Code::DynamicTwice, what);
             return Err(refused.with("first", || hex(first.vaddr)).with("last", || hex(last.vaddr)).halt());
         }
     };
@@ -262,16 +271,16 @@ fn check_counts(segments: &[Segment], findings: &mut Findings) {
 /// P2: the array that a parser finds by its offset is the one that a loader finds by its address, to its last byte.
 fn check_dynamic(image: &Image<'_>, findings: &mut Findings) -> Result<(), Stop> {
     let dynamic = &image.dynamic;
-    let wrong = if dynamic.filesz != dynamic.memsz {
-        "has another size in memory than in the file"
+    let (code, wrong) = if dynamic.filesz != dynamic.memsz {
+        (Code::DynamicSize, "has another size in memory than in the file")
     } else if dynamic.filesz == 0 || !dynamic.filesz.is_multiple_of(16) {
-        "is not made of whole entries"
+        (Code::DynamicSize, "is not made of whole entries")
     } else if image.offset(dynamic.vaddr, dynamic.filesz) != Some(dynamic.offset) {
-        "is at another place of the file than its address is mapped from"
+        (Code::DynamicOffset, "is at another place of the file than its address is mapped from")
     } else {
         return Ok(());
     };
-    findings.refuse(Code::AmbiguousDynamic, || format!("`PT_DYNAMIC` {wrong}"));
+    findings.refuse(code, || format!("`PT_DYNAMIC` {wrong}"));
     evidence(dynamic, findings);
     Err(findings.halt())
 }

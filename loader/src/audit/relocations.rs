@@ -8,7 +8,7 @@ use lazaret_policy::Arch;
 use super::bytes::{u32_at, u64_at};
 use super::dynamic::{
     DT_JMPREL, DT_PLTREL, DT_PLTRELSZ, DT_RELA, DT_RELACOUNT, DT_RELAENT, DT_RELASZ, DT_RELR, DT_RELRENT, DT_RELRSZ,
-    Dynamic,
+    DT_TEXTREL, Dynamic,
 };
 use super::finding::{Code, Findings, Stop};
 use super::image::{Image, Segment};
@@ -90,6 +90,8 @@ struct Pass<'a, 'b> {
     /// Writable memory around the last target with nothing special in it. Relocations come in order of their targets,
     /// hundreds of thousands of them, and almost all fall in here.
     plain: Range<u64>,
+    /// The code for what writes into memory that is not writable: who makes it so, if anybody, is the dynamic array's word.
+    into_text: Code,
     sum: Relocations,
 }
 
@@ -109,7 +111,14 @@ pub(super) fn read(
     entry_size(dynamic, DT_PLTREL, DT_RELA, "DT_PLTREL", jmprel.is_some(), findings);
     let [rela, jmprel, relr] = [rela, jmprel, relr].map(Option::unwrap_or_default);
 
-    let mut pass = Pass { arch, image, inits, findings, plain: 0..0, sum: Relocations::default() };
+    let into_text = if dynamic.value(DT_TEXTREL).is_some() {
+        Code::RelocationText
+    } else if dynamic.text_relocations() {
+        Code::RelocationTextFlag
+    } else {
+        Code::RelocationTarget
+    };
+    let mut pass = Pass { arch, image, inits, findings, plain: 0..0, into_text, sum: Relocations::default() };
     let place = |start, size| Some((image.offset(dynamic.value(start)?, dynamic.value(size)?)?, dynamic.value(size)?));
     pass.sum.tables = [place(DT_RELA, DT_RELASZ), place(DT_JMPREL, DT_PLTRELSZ)];
     // glibc applies that many entries as relative ones, whatever their type and the size of the table.
@@ -153,7 +162,7 @@ fn table<'a>(
     };
     if size.checked_rem(entry) != Some(0) {
         // Loaders go on while the next entry begins inside, so the last one would be applied, unseen by parsers.
-        let refused = findings.refuse(Code::RelocationTable, || format!("`{name}` is not made of whole entries"));
+        let refused = findings.refuse(Code::RelocationSize, || format!("`{name}` is not made of whole entries"));
         return Err(refused.with("size", || size.to_string()).with("entry_size", || entry.to_string()).halt());
     }
     image.table(&format!("the table `{name}`"), start, size, findings).map(Some)
@@ -164,7 +173,7 @@ fn entry_size(dynamic: &Dynamic, tag: u64, wanted: u64, name: &str, needed: bool
     if value.map_or(needed, |value| value != wanted) {
         let what = || format!("`{name}` is not {wanted}, and loaders either stop or do not look");
         findings
-            .refuse(Code::RelocationTable, what)
+            .refuse(Code::RelocationEntry, what)
             .with("value", || value.map_or("missing".to_owned(), |value| value.to_string()));
     }
 }
@@ -175,9 +184,11 @@ impl Pass<'_, '_> {
         let addend = u64_at::<16, _>(entry);
         self.sum.count = self.sum.count.saturating_add(1);
         self.sum.last_symbol = self.sum.last_symbol.max(symbol);
+        let mut constant = false;
         let wrong = match Kind::of(self.arch, kind) {
             None => Some("is of a type that plugins do not need"),
             Some(Kind::Address | Kind::Offset) if symbol == 0 => {
+                constant = true;
                 Some("needs a symbol and has none: it stores a constant")
             }
             Some(Kind::Relative | Kind::Irelative) if symbol != 0 => Some("has a symbol that it does not need"),
@@ -187,7 +198,8 @@ impl Pass<'_, '_> {
             Some(_) => None,
         };
         if let Some(wrong) = wrong {
-            let refused = self.findings.refuse(Code::RelocationType, || format!("a relocation {wrong}"));
+            let code = if constant { Code::RelocationConstant } else { Code::RelocationType };
+            let refused = self.findings.refuse(code, || format!("a relocation {wrong}"));
             refused
                 .with("r_offset", || hex(target))
                 .with("type", || kind.to_string())
@@ -219,7 +231,12 @@ impl Pass<'_, '_> {
     fn check_target(&mut self, target: u64, size: u64) {
         if !self.may_write(target, size) {
             let what = || "a relocation writes outside the writable memory of the file".to_owned();
-            self.findings.refuse(Code::RelocationTarget, what).with("r_offset", || hex(target));
+            let code = if self.image.mapped(target, size).is_some_and(|load| !load.writable()) {
+                self.into_text
+            } else {
+                Code::RelocationTarget
+            };
+            self.findings.refuse(code, what).with("r_offset", || hex(target));
         }
     }
 

@@ -2,7 +2,7 @@
 //! without a word, so every reference must begin and end inside.
 
 use super::bytes::len;
-use super::dynamic::{DT_STRSZ, DT_STRTAB, Dynamic};
+use super::dynamic::{DT_RPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
 use super::text::{hex, shown};
@@ -84,11 +84,16 @@ impl Strings<'_> {
     }
 
     /// The string of a tag, if the tag stands.
-    pub(super) fn of_tag(&mut self, dynamic: &Dynamic, tag: u64, name: &str, findings: &mut Findings) -> Option<Span> {
+    pub(super) fn of_tag(&mut self, dynamic: &Dynamic, tag: u64, findings: &mut Findings) -> Option<Span> {
         let offset = dynamic.value(tag)?;
+        let (code, name) = match tag {
+            DT_SONAME => (Code::SonameString, "DT_SONAME"),
+            DT_RPATH => (Code::SearchPathString, "DT_RPATH"),
+            _ => (Code::SearchPathString, "DT_RUNPATH"),
+        };
         let span = self.at(offset);
         span.map_err(|why| {
-            findings.refuse(Code::String, || format!("the string of `{name}` {why}")).with("offset", || hex(offset));
+            findings.refuse(code, || format!("the string of `{name}` {why}")).with("offset", || hex(offset));
         })
         .ok()
     }
@@ -100,7 +105,7 @@ impl Strings<'_> {
             let span = match self.at(offset) {
                 Ok(span) => span,
                 Err(why) => {
-                    let refused = findings.refuse(Code::String, || format!("the name of a dependency {why}"));
+                    let refused = findings.refuse(Code::NeededString, || format!("the name of a dependency {why}"));
                     refused.with("offset", || hex(offset));
                     continue;
                 }
@@ -133,7 +138,7 @@ pub(super) fn read<'a>(image: &Image<'a>, dynamic: &Dynamic, findings: &mut Find
         }
         Err(error) => {
             let what = || "the string table contains bytes that are not text".to_owned();
-            let refused = findings.refuse(Code::StringTable, what);
+            let refused = findings.refuse(Code::StringEncoding, what);
             Err(refused.with("offset", || hex(len(error.valid_up_to()))).halt())
         }
     }

@@ -98,7 +98,7 @@ pub(super) fn read(
         let name = match strings.at(at.into()) {
             Ok(name) => name,
             Err(why) => {
-                let refused = findings.refuse(Code::String, || format!("the name of symbol {index} {why}"));
+                let refused = findings.refuse(Code::SymbolString, || format!("the name of symbol {index} {why}"));
                 refused.with("st_name", || hex(at.into()));
                 continue;
             }
@@ -129,7 +129,8 @@ pub(super) fn read(
         }
         if let Some(wrong) = wrong_with(&symbol, image) {
             let what = || format!("the symbol `{}` {wrong}", shown(name.of(strings.table)));
-            findings.refuse(Code::Symbol, what).with("index", || index.to_string());
+            let code = if !symbol.defined() && symbol.value != 0 { Code::UndefinedValue } else { Code::Symbol };
+            findings.refuse(code, what).with("index", || index.to_string());
             findings.with("st_value", || hex(symbol.value)).with("st_info", || hex(symbol.info.into()));
             findings.with("st_shndx", || hex(symbol.section.into()));
         }

@@ -128,7 +128,7 @@ impl Reader<'_, '_, '_> {
 
     fn string(&mut self, offset: u32) -> Result<Span, Stop> {
         self.strings.at(offset.into()).map_err(|why| {
-            let refused = self.findings.refuse(Code::String, || format!("the string of a version {why}"));
+            let refused = self.findings.refuse(Code::VersionString, || format!("the string of a version {why}"));
             refused.with("offset", || hex(offset.into())).halt()
         })
     }
@@ -157,7 +157,7 @@ impl Reader<'_, '_, '_> {
         let name = library.of(self.strings.table);
         if !self.needed.contains(name) {
             let what = || format!("versions are expected of `{}`, which is not a dependency", shown(name));
-            self.findings.refuse(Code::Versions, what);
+            self.findings.refuse(Code::VersionLibrary, what);
         }
         let mut at = self.step(at, aux)?;
         for left in (0..auxes).rev() {
