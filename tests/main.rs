@@ -7,6 +7,8 @@ mod attacks;
 mod bad_input;
 mod calls;
 mod cli;
+#[cfg(target_arch = "x86_64")]
+mod differentials;
 mod doctor;
 mod hostile;
 mod inspect;

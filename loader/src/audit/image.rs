@@ -271,12 +271,12 @@ fn check_counts(segments: &[Segment], findings: &mut Findings) {
 /// P2: the array that a parser finds by its offset is the one that a loader finds by its address, to its last byte.
 fn check_dynamic(image: &Image<'_>, findings: &mut Findings) -> Result<(), Stop> {
     let dynamic = &image.dynamic;
-    let (code, wrong) = if dynamic.filesz != dynamic.memsz {
-        (Code::DynamicSize, "has another size in memory than in the file")
-    } else if dynamic.filesz == 0 || !dynamic.filesz.is_multiple_of(16) {
+    let (code, wrong) = if dynamic.filesz == 0 || !dynamic.filesz.is_multiple_of(16) {
         (Code::DynamicSize, "is not made of whole entries")
     } else if image.offset(dynamic.vaddr, dynamic.filesz) != Some(dynamic.offset) {
         (Code::DynamicOffset, "is at another place of the file than its address is mapped from")
+    } else if dynamic.filesz != dynamic.memsz {
+        (Code::DynamicSize, "has another size in memory than in the file")
     } else {
         return Ok(());
     };
