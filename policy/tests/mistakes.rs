@@ -100,6 +100,19 @@ fn a_value_of_the_wrong_kind_says_what_belongs_there() {
 }
 
 #[test]
+fn an_entry_that_denies_no_module_says_what_is_wrong_with_it() {
+    let deny = |entry: &str| format!("[provenance]\ndeny = [\"{entry}\"]\n");
+    assert_mistake(&deny("crago:openssl"), Code::UnknownWord, (4, 9), Some("cargo"));
+    assert_mistake(&deny("openssl"), Code::UnknownWord, (4, 9), None);
+    assert_mistake(&deny("go:golang.org/*/net"), Code::Name, (4, 9), None);
+    assert_mistake(&deny("go:golang.org/x/net < latest"), Code::ModuleVersion, (4, 9), None);
+    assert_mistake(&deny("go:golang.org/x/net < 1.0, 2.0"), Code::ModuleVersion, (4, 9), None);
+    assert_mistake("[provenance]\ndeny = [\"go:a<1.0\", \"go:a < 1.0\"]\n", Code::DuplicateValue, (4, 21), None);
+    assert_mistake("[provenance]\nrequire = [\"go-buildinfos\"]\n", Code::UnknownWord, (4, 12), Some("go-buildinfo"));
+    assert_mistake("[provenence]\ndeny = [\"go:a\"]\n", Code::UnknownKey, (3, 2), Some("provenance"));
+}
+
+#[test]
 fn an_empty_list_and_a_repeated_value_are_mistakes() {
     assert_mistake("[files]\nread = []\n", Code::EmptyList, (4, 8), None);
     assert!(mistake("[files]\nread = []\n").help.is_some_and(|help| help.contains("\"none\"")));

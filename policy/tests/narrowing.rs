@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use lazaret_policy::{
-    Allowance, Arch, Code, Explanation, Hardening, KernelSupport, Layer, Layout, Limit, Namespaces, OnDeny, Policy,
-    ProfileState, Request, Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
+    Allowance, Arch, Claim, Code, Explanation, Hardening, KernelSupport, Layer, Layout, Limit, Namespaces, OnDeny,
+    Policy, ProfileState, Request, Source, State, SymbolPattern, Variables, builtin, builtin_names, syscall_number,
 };
 use serde_json::json;
 
@@ -270,6 +270,25 @@ fn demands_add_up() {
     let (denied, group) = policy.elf().denied_by("getenv").expect("by name");
     assert_eq!((denied.origin.line, group), (6, None));
     assert!(policy.elf().denied_by("malloc").is_none());
+}
+
+#[test]
+fn denied_modules_and_demanded_claims_add_up_and_name_the_first_line_that_says_so() {
+    let policy = extend(
+        "[provenance]\ndeny = [\"go:stdlib < 1.25.4\", \"cargo:openssl\"]\nrequire = [\"any\"]\n",
+        "[provenance]\ndeny = [\"cargo:openssl\", \"go:golang.org/x/*\"]\nrequire = [\"go-buildinfo\"]\n",
+    );
+    let rules = policy.provenance();
+    let denied: Vec<_> = rules.deny.iter().map(|one| (one.value.to_string(), one.origin.line)).collect();
+    let denied: Vec<_> = denied.iter().map(|(what, line)| (what.as_str(), *line)).collect();
+    assert_eq!(denied, [("go:stdlib < 1.25.4", 4), ("cargo:openssl", 4), ("go:golang.org/x/*", 5)]);
+    assert!(rules.require.keys().eq([&Claim::Any, &Claim::GoBuildinfo]));
+    let shown: Vec<_> =
+        policy.explain().demands.into_iter().map(|line| format!("{} {}", line.key, line.what)).collect();
+    for line in ["provenance.deny go:stdlib < 1.25.4", "provenance.deny go:golang.org/x/*", "provenance.require any"] {
+        assert!(shown.iter().any(|shown| shown == line), "{line}: {shown:?}");
+    }
+    assert!(alone("").provenance().is_empty());
 }
 
 #[test]

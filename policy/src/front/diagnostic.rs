@@ -58,6 +58,8 @@ codes! {
     UnknownWord = "P-UNKNOWN-WORD",
     /// A group that does not exist.
     UnknownGroup = "P-UNKNOWN-GROUP",
+    /// A comparison with a version that cannot be made.
+    ModuleVersion = "P-MODULE-VERSION",
     /// A syscall that exists on no architecture.
     UnknownCall = "P-UNKNOWN-CALL",
     /// A syscall or group that no policy can allow.

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::front::condition::Conjunction;
+use crate::front::modules::{Claim, ModulePattern};
 use crate::front::rules::{Digest, Hardening, Needed, SymbolPattern};
 use crate::front::text::Place;
 
@@ -39,6 +40,7 @@ pub struct Document {
     pub(crate) extends: Option<Written<String>>,
     pub(crate) trust: Trust,
     pub(crate) elf: Elf,
+    pub(crate) provenance: Provenance,
     pub(crate) files: Files,
     pub(crate) network: Network,
     pub(crate) syscalls: Syscalls,
@@ -55,6 +57,7 @@ impl Document {
             extends: None,
             trust: Trust::default(),
             elf: Elf::default(),
+            provenance: Provenance::default(),
             files: Files::default(),
             network: Network::default(),
             syscalls: Syscalls::default(),
@@ -103,6 +106,12 @@ pub(crate) struct Elf {
     pub(crate) exports_require: Option<List<String>>,
     /// Whether direct syscalls are allowed.
     pub(crate) direct_syscalls: Option<Written<Direct>>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Provenance {
+    pub(crate) deny: Option<List<ModulePattern>>,
+    pub(crate) require: Option<List<Claim>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -112,6 +112,12 @@ impl Policy {
         for item in &all.exports_require {
             out.push(Line::new("elf.exports.require", item.value.clone(), &item.lines));
         }
+        for item in &all.modules_deny {
+            out.push(Line::new("provenance.deny", item.value.to_string(), &item.lines));
+        }
+        for (claim, place) in &all.claims {
+            out.push(Line::new("provenance.require", claim.name(), std::slice::from_ref(place)));
+        }
         if let Some((Direct::Deny, place)) = &all.direct_syscalls {
             out.push(Line::new("elf.direct-syscalls", "deny", std::slice::from_ref(place)));
         }

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::front::calls::Calls;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{Direct, Document, GrantedPath, Layer, Layout, Limit, List, OnDeny, Port};
+use crate::front::modules::{Claim, ModulePattern};
 use crate::front::profiles::PREFIX;
 use crate::front::rules::{Digest, Hardening, Needed, Origin, SymbolPattern};
 use crate::front::seccomp::Refusals;
@@ -109,6 +110,8 @@ pub(crate) struct Effective {
     pub(crate) imports_deny: Vec<Granted<SymbolPattern>>,
     pub(crate) exports_require: Vec<Granted<String>>,
     pub(crate) direct_syscalls: Option<(Direct, Place)>,
+    pub(crate) modules_deny: Vec<Granted<ModulePattern>>,
+    pub(crate) claims: BTreeMap<Claim, Place>,
     pub(crate) read: Stated<GrantedPath>,
     pub(crate) write: Stated<GrantedPath>,
     /// Written trees that a layer does not let be read, with the line that says so.
@@ -146,6 +149,8 @@ impl Effective {
             imports_deny: Vec::new(),
             exports_require: Vec::new(),
             direct_syscalls: None,
+            modules_deny: Vec::new(),
+            claims: BTreeMap::new(),
             read: Stated::Undecided,
             write: Stated::Undecided,
             write_only: Vec::new(),
@@ -217,6 +222,8 @@ pub(crate) fn narrow(base: Effective, layer: &Document, log: &mut Log) -> Effect
         imports_deny: unite_list(base.imports_deny, layer.elf.imports_deny.as_ref()),
         exports_require: unite_list(base.exports_require, layer.elf.exports_require.as_ref()),
         direct_syscalls: narrow_direct(base.direct_syscalls, layer, log),
+        modules_deny: unite_list(base.modules_deny, layer.provenance.deny.as_ref()),
+        claims: unite(base.claims, layer.provenance.require.as_ref()),
         read: narrow_list(base.read, layer.files.read.as_ref(), log),
         write,
         write_only,
@@ -289,7 +296,7 @@ fn narrow_reading(
     write_only
 }
 
-fn unite(mut base: BTreeMap<Hardening, Place>, layer: Option<&List<Hardening>>) -> BTreeMap<Hardening, Place> {
+fn unite<T: Copy + Ord>(mut base: BTreeMap<T, Place>, layer: Option<&List<T>>) -> BTreeMap<T, Place> {
     for item in layer.into_iter().flat_map(|list| &list.items) {
         base.entry(item.value).or_insert_with(|| item.place.clone());
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{Direct, Document, Layer, Layout, Limit, OnDeny};
 use crate::front::kernel::Arch;
+use crate::front::modules::ProvenanceRules;
 use crate::front::narrow::{Accepted, DEFAULTS, Effective, Granted, Log, Removed, narrow};
 use crate::front::profiles::{PREFIX, builtin, builtin_names};
 use crate::front::rules::{ElfRules, Origin, Placed, TrustRules};
@@ -51,6 +52,7 @@ pub struct Policy {
     pub(crate) removed: Vec<Removed>,
     trust: TrustRules,
     elf: ElfRules,
+    provenance: ProvenanceRules,
     warnings: Diagnostics,
     /// What it was before a plugin's requests narrowed it.
     unasked: Option<Arc<Policy>>,
@@ -98,6 +100,7 @@ impl Policy {
             outermost,
             trust: trust_rules(effective.trust.as_ref()),
             elf: elf_rules(&effective),
+            provenance: provenance_rules(&effective),
             effective,
             filters,
             removed: log.removed,
@@ -124,6 +127,7 @@ impl Policy {
         Ok(Self {
             trust: trust_rules(effective.trust.as_ref()),
             elf: elf_rules(&effective),
+            provenance: provenance_rules(&effective),
             effective,
             filters,
             removed: log.removed,
@@ -172,6 +176,12 @@ impl Policy {
     #[must_use]
     pub fn elf(&self) -> &ElfRules {
         &self.elf
+    }
+
+    /// What the file's own account of its making may and must contain.
+    #[must_use]
+    pub fn provenance(&self) -> &ProvenanceRules {
+        &self.provenance
     }
 
     /// How long one call may take.
@@ -382,6 +392,13 @@ fn trust_rules(accepted: Option<&Accepted>) -> TrustRules {
         publishers: accepted.map_or_else(Vec::new, |accepted| placed(&accepted.publishers)),
         digests: accepted.map_or_else(Vec::new, |accepted| placed(&accepted.digests)),
         unsigned: accepted.and_then(|accepted| accepted.unsigned.as_ref()).map(Place::origin),
+    }
+}
+
+fn provenance_rules(all: &Effective) -> ProvenanceRules {
+    ProvenanceRules {
+        deny: placed(&all.modules_deny),
+        require: all.claims.iter().map(|(claim, place)| (*claim, place.origin())).collect(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::front::diagnostic::{Code, Diagnostic, Diagnostics};
 use crate::front::document::{
-    Document, Elf, Files, Layers, Limit, List, Network, Refusal, Rule, Syscalls, Trust, Unit, Written,
+    Document, Elf, Files, Layers, Limit, List, Network, Provenance, Refusal, Rule, Syscalls, Trust, Unit, Written,
 };
 use crate::front::node::{Context, Node, Table, Value, from_json, parse};
 use crate::front::rules::Needed;
@@ -95,6 +95,7 @@ impl Reader<'_> {
         document.extends = self.word(root, at, "extends", words::reference);
         document.trust = self.trust(root, at);
         document.elf = self.elf(root, at);
+        document.provenance = self.provenance(root, at);
         document.files = self.files(root, at);
         document.network = self.network(root, at);
         document.syscalls = self.syscalls(root, at);
@@ -143,6 +144,16 @@ impl Reader<'_> {
             elf.exports_require = self.list(exports, at, "require", words::symbol, Clone::clone);
         }
         elf
+    }
+
+    fn provenance(&mut self, root: &Table, at: At<'_>) -> Provenance {
+        let Some((table, at)) = self.section(root, at, "provenance", "provenance") else {
+            return Provenance::default();
+        };
+        Provenance {
+            deny: self.list(table, at, "deny", words::module_pattern, ToString::to_string),
+            require: self.list(table, at, "require", words::claim, |item| item.name().to_owned()),
+        }
     }
 
     fn needed(&mut self, table: &Table, at: At<'_>) -> Option<List<Needed>> {

@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 
 use schemars::JsonSchema;
 
+use crate::front::modules::Claim;
 use crate::front::rules::Hardening;
 
 /// A Lazaret policy.
@@ -27,6 +28,8 @@ struct PolicyText {
     trust: Option<TrustText>,
     /// What the file may be and contain.
     elf: Option<ElfText>,
+    /// What the file may be made from, as it says itself.
+    provenance: Option<ProvenanceText>,
     /// Files and trees the plugin may use.
     files: Option<FilesText>,
     /// Ports the plugin may use.
@@ -121,6 +124,18 @@ struct ExportsText {
 enum DirectText {
     Deny,
     Allow,
+}
+
+/// What the file may be made from, as it says itself: whoever built it wrote this, and could have written something else.
+#[derive(JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct ProvenanceText {
+    /// Modules that must be part neither of the plugin nor of a library mapped with it: `go:`, `cargo:`, `deb:` or `rpm:`
+    /// and a name, which may end in `*`, then comparisons of its version, as in `go:golang.org/x/crypto >= 0.10.0, <
+    /// 0.17.0`. The Go toolchain is `go:stdlib`.
+    deny: Option<Vec<String>>,
+    /// What the plugin must say about its making.
+    require: Option<Vec<Claim>>,
 }
 
 /// Absolute paths, or paths that begin with `${bundle}` or `${state}`.

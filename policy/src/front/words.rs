@@ -5,6 +5,7 @@ use crate::front::condition::{self, Conjunction};
 use crate::front::diagnostic::{Code, nearest};
 use crate::front::document::{Allowed, Direct, GrantedPath, Layer, LayerNeed, Layout, OnDeny, Port, Protocol, Root};
 use crate::front::groups;
+use crate::front::modules::{Claim, Ecosystem, ModulePattern, NotAPattern};
 use crate::front::rules::{Digest, Hardening, NotADigest, SymbolPattern};
 use crate::front::symbols::symbol_groups;
 
@@ -153,6 +154,34 @@ pub(crate) fn symbol_pattern(text: &str) -> Result<SymbolPattern, Fault> {
 pub(crate) fn show_pattern(pattern: &SymbolPattern) -> String {
     let (SymbolPattern::Group(name) | SymbolPattern::Name(name)) = pattern;
     name.clone()
+}
+
+pub(crate) fn claim(text: &str) -> Result<Claim, Fault> {
+    one_of(text, "claim", Claim::ALL, Claim::name)
+}
+
+pub(crate) fn module_pattern(text: &str) -> Result<ModulePattern, Fault> {
+    ModulePattern::read(text).map_err(|fault| match fault {
+        NotAPattern::Ecosystem(word) => {
+            let names = Ecosystem::ALL.map(Ecosystem::name);
+            Fault::new(Code::UnknownWord, format!("`{word}` is not where modules come from")).suggest(word, names).help(
+                format!(
+                    "an entry is written as in `go:golang.org/x/net < 0.38.0`, and begins with one of `{}`",
+                    names.join("`, `")
+                ),
+            )
+        }
+        NotAPattern::Name(name) => Fault::new(Code::Name, format!("`{name}` is not the name of a module"))
+            .help("write the whole name, or its beginning and `*`, as in `go:golang.org/x/*`"),
+        NotAPattern::Comparison(comparison) => {
+            Fault::new(Code::ModuleVersion, format!("`{comparison}` is not a comparison of versions"))
+                .help("compare with `<`, `<=`, `=`, `>=` or `>`; a comma joins comparisons that all hold")
+        }
+        NotAPattern::Version(version) => {
+            Fault::new(Code::ModuleVersion, format!("`{version}` is not a version that others can be compared with"))
+                .help("write `1.2.3` for Go and Rust, and what the package manager shows for packages")
+        }
+    })
 }
 
 pub(crate) fn path(text: &str) -> Result<GrantedPath, Fault> {
