@@ -7,6 +7,7 @@
 //! Both are total: no bytes make them panic or loop, and [`read`] keeps at most eight times the size of the file.
 
 mod bytes;
+mod code;
 mod dynamic;
 mod finding;
 mod habits;
@@ -35,6 +36,7 @@ mod totality;
 
 use lazaret_policy::Arch;
 
+pub use code::{DirectSyscalls, Kind, MAX_PLACES, Place, direct_syscalls};
 pub use finding::{Code, Evidence, Finding, Severity};
 pub use init::When;
 pub use judge::{Denial, Subject, judge, tally};
@@ -120,6 +122,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         rpath,
         runpath,
         build_id: notes::build_id(&image).map(<[u8]>::to_vec),
+        code: code::layout(&image),
         loads: image.loads.iter().map(load).collect(),
         relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
         binds_now: dynamic.binds_now(),

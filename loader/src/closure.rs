@@ -11,7 +11,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::audit::{self, Code, Denial, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
+use crate::audit::{self, Code, Denial, DirectSyscalls, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
 use crate::libraries::Libraries;
 use crate::open::{self, Opened};
 use crate::plan::NamedLibraries;
@@ -58,6 +58,8 @@ pub struct Audit {
     pub libraries: Vec<LibraryAudit>,
     /// What it reaches by the names that it and its libraries import; for [`inspect`] alone.
     pub reach: Vec<Reach>,
+    /// Where it calls the kernel itself, whatever the policy says about that; `None` when it has no single reading.
+    pub direct_syscalls: Option<DirectSyscalls>,
 }
 
 /// The audit of a library that a plugin needs.
@@ -179,10 +181,17 @@ fn audited(
     match audit::read(plugin.bytes(), Arch::NATIVE) {
         Err(findings) => {
             let report = Report::new(None, findings);
-            (Audit { file, digest, report, libraries: Vec::new(), reach: Vec::new() }, None, Vec::new())
+            (
+                Audit { file, digest, report, libraries: Vec::new(), reach: Vec::new(), direct_syscalls: None },
+                None,
+                Vec::new(),
+            )
         }
         Ok(object) => {
             let mut findings = judge(&object, Subject::Plugin, policy);
+            // Not in what it needs: the C library and everything like it calls the kernel, that is its work.
+            let direct = audit::direct_syscalls(plugin.bytes(), &object);
+            findings.extend(direct.judged(policy.elf().direct_syscalls.as_ref()));
             let trusted_name = |finding: &Finding| finding.code == Code::SonameTrusted;
             if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest) {
                 findings.retain(|finding| !trusted_name(finding));
@@ -192,7 +201,8 @@ fn audited(
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
             let report = Report::new(Some(&object), findings);
-            let audit = Audit { file, digest, report, libraries: closure.audits, reach: Vec::new() };
+            let direct_syscalls = Some(direct);
+            let audit = Audit { file, digest, report, libraries: closure.audits, reach: Vec::new(), direct_syscalls };
             (audit, Some(object), closure.sealed)
         }
     }
@@ -214,15 +224,7 @@ fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
         };
         Some(Denial { pattern, group: group.map(str::to_owned), origin: entry.origin.clone() })
     };
-    let mut findings = audit::judge(object, subject, policy.elf(), &denied);
-    if let (Subject::Plugin, Some(origin)) = (subject, &policy.elf().direct_syscalls) {
-        // Said, not passed over: code is not decoded yet, so nobody can say that the file has none. Where a line of a
-        // policy demands it, the demand cannot be met.
-        let severity = if origin.line > 0 { Severity::Refuse } else { Severity::Warn };
-        let what = "this release does not look for direct system calls, which the policy does not allow".to_owned();
-        findings.push(Finding::new(Code::SyscallsUnchecked, severity, what).decided_by(Some(origin.clone())));
-    }
-    findings
+    audit::judge(object, subject, policy.elf(), &denied)
 }
 
 /// Libraries found so far, each after those that it needs.

@@ -314,8 +314,10 @@ codes! {
     LibraryMissing = "NEEDED-NOT-FOUND", "install the library, or build the plugin without it";
     /// A library is not the file that the policy pins.
     LibraryDigest = "NEEDED-DIGEST", "install the version that was pinned, or review this one and pin its digest";
-    /// The policy denies direct system calls, and nothing looks for them.
-    SyscallsUnchecked = "SYSCALLS-UNCHECKED", "leave `direct-syscalls` out; the filters of the cell decide about the calls";
+    /// An instruction that enters the kernel, where the policy denies direct system calls.
+    DirectSyscall = "DIRECT-SYSCALL", "call the C library instead, or allow it with `direct-syscalls`; the cell's filters hold either way";
+    /// Bytes of such an instruction inside another or in data.
+    DirectSyscallBytes = "DIRECT-SYSCALL-BYTES", "nothing, unless the code jumps there; data can be kept apart with `-z separate-code`";
     /// A symbol that the policy denies.
     ImportDenied = "IMPORT-DENIED", "build the plugin without it, or take it out of `imports.deny`";
     /// A symbol that the policy requires is missing.

@@ -29,6 +29,7 @@ pub struct Object {
     pub(super) runpath: Option<Span>,
     pub(super) build_id: Option<Vec<u8>>,
     pub(super) loads: Vec<Load>,
+    pub(super) code: super::code::Layout,
     /// `PT_GNU_RELRO`: address and size in the image.
     pub(super) relro: Option<(u64, u64)>,
     pub(super) binds_now: bool,

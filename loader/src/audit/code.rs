@@ -1,0 +1,257 @@
+//! Finds the instructions by which code asks the kernel itself instead of calling the C library: what no import shows.
+//!
+//! It is a sign and no proof. Instructions of x86_64 have no fixed places, so bytes inside one are another to whoever jumps
+//! there; code may also borrow the instruction of another library. What holds a plugin is the filter of its cell.
+
+mod anchors;
+mod x86;
+
+use lazaret_policy::{Arch, Origin, syscall_name};
+use serde::Serialize;
+
+use super::bytes::{len, range};
+use super::finding::{Code, Finding, Severity};
+use super::image::{Image, PT_GNU_EH_FRAME, Segment};
+use super::object::Object;
+use super::text::{hex, shown};
+use anchors::Anchors;
+
+/// How many instructions, and how many other places, are described: a hostile file is nothing but such bytes.
+pub const MAX_PLACES: usize = 64;
+
+/// How many words of aarch64 before an `svc` are searched for its number: what a compiler puts there are arguments.
+const NEARBY_WORDS: usize = 12;
+
+/// What a file says to the kernel itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DirectSyscalls {
+    /// Instructions that enter the kernel.
+    pub instructions: u64,
+    /// Bytes of such instructions that lie inside others, or in data that can be executed. Always 0 on aarch64.
+    pub bytes: u64,
+    /// How many executable bytes were searched.
+    pub searched: u64,
+    /// The first [`MAX_PLACES`] of each sort, in the order of the file.
+    pub places: Vec<Place>,
+    /// How many bytes were decoded to tell one sort from the other.
+    #[serde(skip)]
+    pub(super) decoded: u64,
+}
+
+/// One place where code enters the kernel, or could.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Which instruction its bytes are.
+    pub kind: Kind,
+    /// Whether it is an instruction if decoding begins where functions do; otherwise somebody has to jump into another.
+    pub instruction: bool,
+    /// Relative to the load address.
+    pub address: u64,
+    /// In the file.
+    pub offset: u64,
+    /// The exported function that it lies in or behind, escaped and cut, and how far from its start.
+    pub symbol: Option<(String, u64)>,
+    /// The number of the system call, where an instruction shortly before loads it.
+    pub number: Option<u64>,
+    /// The name of that call. `int 0x80` and `sysenter` count by the table of 32-bit programs, so none is given for them.
+    pub name: Option<&'static str>,
+}
+
+/// Instructions that enter the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// `syscall`, bytes `0f 05`.
+    Syscall,
+    /// `sysenter`, bytes `0f 34`: system calls of 32-bit programs.
+    Sysenter,
+    /// `int 0x80`, bytes `cd 80`: system calls of 32-bit programs.
+    #[serde(rename = "int-0x80")]
+    Int80,
+    /// `svc`, of aarch64.
+    Svc,
+}
+
+impl Kind {
+    /// As an assembler writes it.
+    #[must_use]
+    pub const fn mnemonic(self) -> &'static str {
+        match self {
+            Self::Syscall => "syscall",
+            Self::Sysenter => "sysenter",
+            Self::Int80 => "int 0x80",
+            Self::Svc => "svc",
+        }
+    }
+}
+
+/// One stretch of a file and where it is mapped.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Part {
+    address: u64,
+    offset: u64,
+    size: u64,
+}
+
+impl Part {
+    fn of(segment: &Segment) -> Self {
+        Self { address: segment.vaddr, offset: segment.offset, size: segment.filesz }
+    }
+
+    fn bytes<'a>(&self, file: &'a [u8]) -> &'a [u8] {
+        range(file, self.offset, self.size).unwrap_or_default()
+    }
+
+    /// The part without its first bytes, down to a place of the file.
+    fn from(&self, offset: u64) -> Self {
+        let gone = offset.saturating_sub(self.offset).min(self.size);
+        Self {
+            address: self.address.saturating_add(gone),
+            offset: self.offset.saturating_add(gone),
+            size: self.size.saturating_sub(gone),
+        }
+    }
+}
+
+/// Where code is, and the table that says where functions begin.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Layout {
+    /// Apart from each other in the file, ascending there: two segments can map the same bytes, which are searched once.
+    executable: Vec<Part>,
+    /// `PT_GNU_EH_FRAME`, translated as a loader would.
+    unwind: Option<Part>,
+}
+
+pub(super) fn layout(image: &Image<'_>) -> Layout {
+    let mut parts: Vec<_> = image.loads.iter().filter(|load| load.executable()).map(Part::of).collect();
+    parts.sort_by_key(|part| part.offset);
+    let mut searched = 0_u64;
+    for part in &mut parts {
+        *part = part.from(searched);
+        searched = searched.max(part.offset.saturating_add(part.size));
+    }
+    parts.retain(|part| part.size > 0);
+    Layout { executable: parts, unwind: image.of_kind(PT_GNU_EH_FRAME).next().map(Part::of) }
+}
+
+/// Searches what a file lets the processor execute. `bytes` are those that the object was read from.
+///
+/// Every byte is looked at once. Those around a find are decoded, each once but for what two neighbouring functions share.
+/// Data in a segment that is executed is code to the processor, and here: a file linked with `-z noseparate-code` can have
+/// tables that read like instructions.
+#[must_use]
+pub fn direct_syscalls(bytes: &[u8], object: &Object) -> DirectSyscalls {
+    let mut anchors = Anchors::new(bytes, object);
+    let mut found = DirectSyscalls::default();
+    for part in &object.code.executable {
+        let code = part.bytes(bytes);
+        found.searched = found.searched.saturating_add(len(code.len()));
+        match object.arch {
+            Arch::X86_64 => x86::search(code, part, &mut anchors, &mut found),
+            Arch::Aarch64 => search_words(code, part, &mut anchors, &mut found),
+        }
+    }
+    found
+}
+
+impl DirectSyscalls {
+    /// Counts one place, and describes it if there is room.
+    fn add(
+        &mut self,
+        kind: Kind,
+        instruction: bool,
+        at: usize,
+        part: &Part,
+        number: Option<u64>,
+        anchors: &mut Anchors<'_>,
+    ) {
+        let count = if instruction { &mut self.instructions } else { &mut self.bytes };
+        *count = count.saturating_add(1);
+        if *count > len(MAX_PLACES) {
+            return;
+        }
+        let address = part.address.saturating_add(len(at));
+        let arch = anchors.object.arch;
+        let call = number.filter(|_| matches!(kind, Kind::Syscall | Kind::Svc));
+        self.places.push(Place {
+            kind,
+            instruction,
+            address,
+            offset: part.offset.saturating_add(len(at)),
+            symbol: anchors.symbol(address).map(|(name, from)| (shown(name), from)),
+            number,
+            name: call.and_then(|number| syscall_name(arch, u32::try_from(number).ok()?)),
+        });
+    }
+
+    /// What a policy that denies direct system calls, in a line of its own or by default, holds against a plugin.
+    pub(crate) fn judged(&self, denied: Option<&Origin>) -> Vec<Finding> {
+        let Some(origin) = denied else { return Vec::new() };
+        // Where nothing but the default denies them it is said and not demanded: a filter decides about the calls.
+        let written = origin.line > 0;
+        let sorts = [
+            (true, self.instructions, Code::DirectSyscall, if written { Severity::Refuse } else { Severity::Warn }),
+            (false, self.bytes, Code::DirectSyscallBytes, if written { Severity::Warn } else { Severity::Note }),
+        ];
+        let found = |(instruction, times, code, severity)| {
+            let place = self.places.iter().find(|place| place.instruction == instruction)?;
+            let what = if instruction {
+                format!("the file calls the kernel itself, by `{}`", place.kind.mnemonic())
+            } else {
+                format!(
+                    "bytes inside other instructions or data are `{}` to whoever jumps there",
+                    place.kind.mnemonic()
+                )
+            };
+            let mut finding = Finding::new(code, severity, what).decided_by(Some(origin.clone()));
+            finding.times = times;
+            Some(place.evidence(finding))
+        };
+        sorts.into_iter().filter_map(found).collect()
+    }
+}
+
+impl Place {
+    fn evidence(&self, finding: Finding) -> Finding {
+        let mut finding = finding.with("address", hex(self.address)).with("offset", hex(self.offset));
+        if let Some((name, from)) = &self.symbol {
+            finding = finding.with("symbol", format!("{name}+{from:#x}"));
+        }
+        let Some(number) = self.number else { return finding };
+        finding.with("number", self.name.map_or(number.to_string(), |name| format!("{number}, {name}")))
+    }
+}
+
+/// Instructions of aarch64 are words, so there is no doubt what is one; only whether a word is data.
+fn search_words(code: &[u8], part: &Part, anchors: &mut Anchors<'_>, found: &mut DirectSyscalls) {
+    // Arm ARM, C6.2: SVC; the kernel ignores its immediate.
+    let svc = |word: u32| word & 0xffe0_001f == 0xd400_0001;
+    let skip = part.address.wrapping_neg() & 3;
+    let skip = usize::try_from(skip).unwrap_or(0);
+    let words = code.get(skip..).unwrap_or_default().as_chunks().0;
+    // In blocks, each looked over without a branch.
+    for (block, first) in words.chunks(256).zip((0_usize..).step_by(256)) {
+        if !block.iter().fold(false, |any, word| any | svc(u32::from_le_bytes(*word))) {
+            continue;
+        }
+        for (word, index) in block.iter().zip(first..) {
+            if svc(u32::from_le_bytes(*word)) {
+                let before = words.get(index.saturating_sub(NEARBY_WORDS)..index).unwrap_or_default();
+                let number = before.iter().rev().find_map(|word| moved_to_8(u32::from_le_bytes(*word)));
+                let at = index.saturating_mul(4).saturating_add(skip);
+                found.add(Kind::Svc, true, at, part, number, anchors);
+            }
+        }
+    }
+}
+
+/// The constant that an instruction of aarch64 puts into register 8 (Arm ARM, C6.2: MOVZ without shift, ORR of nothing).
+fn moved_to_8(word: u32) -> Option<u64> {
+    match word & 0x7fe0_001f {
+        0x5280_0008 => Some((word >> 5 & 0xffff).into()),
+        _ => (word & 0x7fff_ffff == 0x2a1f_03e8).then_some(0),
+    }
+}
+
+#[cfg(test)]
+mod tests;
