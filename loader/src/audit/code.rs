@@ -7,6 +7,7 @@ mod anchors;
 mod x86;
 
 use lazaret_policy::{Arch, Origin, syscall_name};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::bytes::{len, range};
@@ -23,7 +24,7 @@ pub const MAX_PLACES: usize = 64;
 const NEARBY_WORDS: usize = 12;
 
 /// What a file says to the kernel itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct DirectSyscalls {
     /// Instructions that enter the kernel.
     pub instructions: u64,
@@ -39,7 +40,7 @@ pub struct DirectSyscalls {
 }
 
 /// One place where code enters the kernel, or could.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Place {
     /// Which instruction its bytes are.
     pub kind: Kind,
@@ -58,7 +59,7 @@ pub struct Place {
 }
 
 /// Instructions that enter the kernel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// `syscall`, bytes `0f 05`.
