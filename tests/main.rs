@@ -9,6 +9,7 @@ mod calls;
 mod cli;
 #[cfg(target_arch = "x86_64")]
 mod differentials;
+mod direct_syscalls;
 mod doctor;
 mod hostile;
 mod inspect;
