@@ -11,6 +11,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::audit::provenance::{self, Provenance};
 use crate::audit::{self, Code, Denial, DirectSyscalls, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
 use crate::libraries::Libraries;
 use crate::open::{self, Opened};
@@ -60,6 +61,9 @@ pub struct Audit {
     pub reach: Vec<Reach>,
     /// Where it calls the kernel itself, whatever the policy says about that; `None` when it has no single reading.
     pub direct_syscalls: Option<DirectSyscalls>,
+    /// What the plugin says about its making; for [`inspect`] alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 /// The audit of a library that a plugin needs.
@@ -76,6 +80,9 @@ pub struct LibraryAudit {
     pub needs: Vec<String>,
     /// What speaks against it. Its facts are left out: they fill pages and are not the plugin's.
     pub findings: Vec<Finding>,
+    /// What it says about its making, but for paths; for [`inspect`] alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<Provenance>,
 }
 
 impl Audit {
@@ -162,12 +169,43 @@ pub(crate) fn inspect_among(opened: &Opened, policy: &Policy, machine: &Librarie
     let name = opened.name.to_string_lossy();
     let (mut audit, object, libraries) = audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, machine);
     if let Some(object) = object {
+        claims_of(&mut audit, provenance::read(opened.plugin.bytes(), &object), &libraries, policy);
         let known = libraries.iter().filter_map(|(name, library)| Some((name.as_str(), library.object.as_ref().ok()?)));
         let libraries: Vec<_> = known.collect();
         // Not in a load, which decides by the policy alone.
         audit.reach = reach::reach(&object, &libraries, policy.elf());
     }
     audit
+}
+
+/// What the plugin and its libraries say about their making. A load reads it only where its policy asks.
+fn claims_of(audit: &mut Audit, own: Provenance, libraries: &NamedLibraries, policy: &Policy) {
+    let warn = |findings: &mut Vec<Finding>, provenance: &Provenance, subject| {
+        // Where the policy asks, this was judged.
+        if policy.provenance().is_empty() {
+            findings.extend(provenance::judge(provenance, subject, policy.provenance()));
+            findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        }
+    };
+    warn(&mut audit.report.findings, &own, Subject::Plugin);
+    audit.provenance = Some(own);
+    for (name, library) in libraries {
+        let Ok(object) = &library.object else { continue };
+        let claims = provenance::claims(library.sealed.bytes(), object);
+        if let Some(audit) = audit.libraries.iter_mut().find(|audit| audit.name == *name) {
+            warn(&mut audit.findings, &claims, Subject::Dependency);
+            audit.provenance = Some(claims);
+        }
+    }
+}
+
+/// What the policy holds against a file's account of its making; nothing is read where it asks for nothing.
+fn judge_claims(bytes: &[u8], object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
+    let rules = policy.provenance();
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    provenance::judge(&provenance::claims(bytes, object), subject, rules)
 }
 
 fn audited(
@@ -182,7 +220,15 @@ fn audited(
         Err(findings) => {
             let report = Report::new(None, findings);
             (
-                Audit { file, digest, report, libraries: Vec::new(), reach: Vec::new(), direct_syscalls: None },
+                Audit {
+                    file,
+                    digest,
+                    report,
+                    libraries: Vec::new(),
+                    reach: Vec::new(),
+                    direct_syscalls: None,
+                    provenance: None,
+                },
                 None,
                 Vec::new(),
             )
@@ -192,6 +238,7 @@ fn audited(
             // Not in what it needs: the C library and everything like it calls the kernel, that is its work.
             let direct = audit::direct_syscalls(plugin.bytes(), &object);
             findings.extend(direct.judged(policy.elf().direct_syscalls.as_ref()));
+            findings.extend(judge_claims(plugin.bytes(), &object, Subject::Plugin, policy));
             let trusted_name = |finding: &Finding| finding.code == Code::SonameTrusted;
             if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest) {
                 findings.retain(|finding| !trusted_name(finding));
@@ -201,8 +248,15 @@ fn audited(
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
             let report = Report::new(Some(&object), findings);
-            let direct_syscalls = Some(direct);
-            let audit = Audit { file, digest, report, libraries: closure.audits, reach: Vec::new(), direct_syscalls };
+            let audit = Audit {
+                file,
+                digest,
+                report,
+                libraries: closure.audits,
+                reach: Vec::new(),
+                direct_syscalls: Some(direct),
+                provenance: None,
+            };
             (audit, Some(object), closure.sealed)
         }
     }
@@ -284,10 +338,18 @@ impl Closure<'_> {
         // Noted before its own needs, so that a circle of libraries ends here.
         let at = self.audits.len();
         let needs = library.object.iter().flat_map(Object::needed).map(audit::escape).collect();
-        self.audits.push(LibraryAudit { name: name.to_owned(), path, digest, needs, findings: Vec::new() });
+        self.audits.push(LibraryAudit {
+            name: name.to_owned(),
+            path,
+            digest,
+            needs,
+            findings: Vec::new(),
+            provenance: None,
+        });
         match &library.object {
             Ok(object) => {
                 findings.extend(judge(object, Subject::Dependency, self.policy));
+                findings.extend(judge_claims(library.sealed.bytes(), object, Subject::Dependency, self.policy));
                 self.add_needs_of(object);
             }
             Err(refusals) => findings.extend(refusals.iter().cloned()),
