@@ -54,6 +54,7 @@ mod process;
 pub mod prove;
 mod reach;
 mod runner;
+pub mod sbom;
 mod supervise;
 pub mod trust;
 mod verify;
