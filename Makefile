@@ -12,7 +12,7 @@ demo:
 
 # All tests: one program over tests/, and the unit tests beside the code. Some boot other kernels in virtual machines.
 test:
-	tests/setup cc c++ ssh-keygen readelf checksec musl zlib apparmor_parser vm
+	tests/setup cc c++ go ssh-keygen readelf checksec musl zlib apparmor_parser vm
 	$(CARGO) test --workspace --locked
 
 # What a change must pass before it lands.

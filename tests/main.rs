@@ -15,6 +15,7 @@ mod hostile;
 mod inspect;
 mod layers;
 mod prove;
+mod provenance;
 mod real_libraries;
 mod runner;
 mod structure;

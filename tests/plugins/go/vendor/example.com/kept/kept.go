@@ -1,0 +1,3 @@
+package kept
+
+func Same(a int) int { return a }

@@ -1,0 +1,3 @@
+package old
+
+func Add(a, b int) int { return a + b }
