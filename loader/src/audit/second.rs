@@ -8,7 +8,7 @@ use goblin::elf::{Elf, ProgramHeader, RelocSection, Symtab};
 use goblin::strtab::Strtab;
 
 use super::bytes::range;
-use super::dynamic::{DT_NULL, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic};
+use super::dynamic::{DT_NULL, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, Dynamic};
 use super::finding::{Code, Findings};
 use super::header::Header;
 use super::image::Image;
@@ -67,6 +67,10 @@ fn differs(strict: &Strict<'_>) -> goblin::error::Result<Option<&'static str>> {
     let Some(array) = Array::parse(bytes, &segments, ctx)? else { return Ok(Some("the dynamic array")) };
     if !same_array(&array, strict) {
         return Ok(Some("the dynamic array"));
+    }
+    // A name at offset 0 is the empty string for loaders, and none at all for goblin.
+    if strict.dynamic.value(DT_SONAME) == Some(0) {
+        return Ok(Some("`DT_SONAME`"));
     }
     if !same_tables(&array, strict) {
         return Ok(Some("the place of a table"));
@@ -177,6 +181,20 @@ mod tests {
     #[test]
     fn two_parsers_that_agree_raise_nothing() {
         assert_eq!(difference(|_, _, _, _, _| {}), []);
+    }
+
+    /// Found by the fuzz target `agreement`.
+    #[test]
+    fn a_soname_that_only_loaders_see_is_refused() {
+        let mut sample = Sample::new();
+        sample.soname = None;
+        sample.tags.push((DT_SONAME, 0));
+        let findings = super::super::read(&sample.bytes(), Arch::X86_64).expect_err("goblin sees no name");
+        assert_eq!(findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), [Code::AmbiguousParser]);
+        sample.tags.pop();
+        sample.soname = Some("");
+        let object = super::super::read(&sample.bytes(), Arch::X86_64).expect("both see an empty name");
+        assert_eq!(object.soname(), Some(""));
     }
 
     #[test]
