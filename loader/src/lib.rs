@@ -40,6 +40,9 @@ mod closure;
 mod confirm;
 pub mod doctor;
 mod error;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod host;
 mod kernel;
 mod kernel_log;
