@@ -109,6 +109,11 @@ pub(super) fn read(
     entry_size(dynamic, DT_RELAENT, RELA, "DT_RELAENT", rela.is_some(), findings);
     entry_size(dynamic, DT_RELRENT, WORD, "DT_RELRENT", relr.is_some(), findings);
     entry_size(dynamic, DT_PLTREL, DT_RELA, "DT_PLTREL", jmprel.is_some(), findings);
+    // glibc takes this tag for a promise of the other two, and reads them at address 8 (`elf_dynamic_do_Rela`).
+    let promised = [DT_JMPREL, DT_PLTRELSZ].into_iter().all(|tag| dynamic.value(tag).is_some());
+    if dynamic.value(DT_PLTREL).is_some() && !promised {
+        findings.refuse(Code::RelocationTable, || "`DT_PLTREL` stands without the table that it is about".to_owned());
+    }
     let [rela, jmprel, relr] = [rela, jmprel, relr].map(Option::unwrap_or_default);
 
     let into_text = if dynamic.value(DT_TEXTREL).is_some() {

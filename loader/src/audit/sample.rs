@@ -183,7 +183,8 @@ impl Sample {
             tags.extend((size != 0).then_some((size, at(name).1)));
         }
         tags.extend([(DT_VERNEED, at("verneed").0), (DT_VERNEEDNUM, 1), (DT_RELAENT, 24), (DT_RELRENT, 8)]);
-        tags.extend([(DT_PLTREL, DT_RELA), (DT_RELACOUNT, self.relacount)]);
+        tags.extend((!self.jmprel.is_empty()).then_some((DT_PLTREL, DT_RELA)));
+        tags.push((DT_RELACOUNT, self.relacount));
         tags.extend([(DT_INIT_ARRAY, DATA), (DT_INIT_ARRAYSZ, 8)]);
         tags.extend(&self.tags);
         tags.push((DT_NULL, 0));

@@ -403,3 +403,15 @@ fn sections_tell_the_same_story_as_segments() {
     refused(&edited(|built| built.put(58, &32_u16.to_le_bytes())), Code::AmbiguousSections);
     refused(&edited(|built| built.put(40, &u64::MAX.to_le_bytes())), Code::Truncated);
 }
+
+/// Found by the fuzz target `mapped`: glibc ends with `SIGSEGV` at address 8.
+#[test]
+fn a_kind_of_plt_relocations_without_them_is_refused() {
+    let mut sample = Sample::new();
+    sample.jmprel.clear();
+    assert!(read(&sample.bytes(), Arch::X86_64).is_ok());
+    sample.tags.push((DT_PLTREL, DT_RELA));
+    refused(&sample.build(), Code::RelocationTable);
+    sample.tags.push((DT_PLTRELSZ, 0));
+    refused(&sample.build(), Code::RelocationTable);
+}
