@@ -333,7 +333,9 @@ impl Shape {
                 tags.extend([(tag, at), (size, length)]);
             }
         }
-        tags.extend([(9, 24), (37, 8), (20, 7)]);
+        tags.extend([(9, 24), (37, 8)]);
+        // Without the table that it is about, glibc crashes.
+        tags.extend((!jmprel.is_empty()).then_some((20, 7)));
         let note = out.add(7, [words32(&[4, 8, 3]), b"GNU\0".to_vec(), vec![0xab; 8]].concat());
         let end = out.bytes.len() as u64;
         assert!(end <= TEXT, "the tables fit in front of the code");
