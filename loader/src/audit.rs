@@ -18,6 +18,7 @@ mod init;
 mod judge;
 mod notes;
 mod object;
+pub mod provenance;
 mod relocations;
 mod report;
 mod second;

@@ -324,6 +324,12 @@ codes! {
     ExportMissing = "EXPORT-MISSING", "export the function with default visibility and C linkage";
     /// The plugin calls itself like a library that the policy trusts.
     SonameTrusted = "SONAME-TRUSTED", "give the plugin a soname of its own with `-soname`";
+    /// A module, crate or package that the policy denies.
+    ModuleDenied = "MODULE-DENIED", "build with a version that the policy does not deny, or without the module";
+    /// The file does not say what it is made from, and the policy demands it.
+    ProvenanceMissing = "PROVENANCE-MISSING", "build with Go modules, `cargo auditable` or `ld --package-metadata`, and keep those sections";
+    /// What a file says about its making cannot be read.
+    ProvenanceBroken = "PROVENANCE-BROKEN", "build again; what the file says about its making was cut or changed";
     /// Not `full-relro`.
     NoFullRelro = "HARDENING-FULL-RELRO", "link with `-Wl,-z,relro,-z,now`";
     /// Not `nx-stack`.

@@ -25,6 +25,7 @@ pub(super) struct Header {
     pub(super) shoff: u64,
     pub(super) shentsize: u16,
     pub(super) shnum: u16,
+    pub(super) shstrndx: u16,
 }
 
 impl Header {
@@ -60,6 +61,7 @@ pub(super) fn read(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<
         shoff: u64_at::<40, _>(header),
         shentsize: u16_at::<58, _>(header),
         shnum: u16_at::<60, _>(header),
+        shstrndx: u16_at::<62, _>(header),
     };
     if !(1..=MAX_SEGMENTS).contains(&read.phnum) {
         let what = || format!("the file has {} program headers; 1 to {MAX_SEGMENTS} are read", read.phnum);

@@ -16,6 +16,7 @@ const SHT_SYMTAB: u32 = 2;
 const SHT_STRTAB: u32 = 3;
 const SHT_HASH: u32 = 5;
 const SHT_DYNAMIC: u32 = 6;
+const SHT_NOTE: u32 = 7;
 const SHT_NOBITS: u32 = 8;
 const SHT_DYNSYM: u32 = 11;
 const SHT_GNU_HASH: u32 = 0x6fff_fff6;
@@ -26,12 +27,20 @@ const SHF_ALLOC: u64 = 2;
 
 /// One section header.
 struct Section {
+    name: u32,
     kind: u32,
     flags: u64,
     address: u64,
     offset: u64,
     size: u64,
     link: u32,
+    align: u64,
+}
+
+impl Section {
+    fn content<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        if self.kind == SHT_NOBITS { None } else { range(bytes, self.offset, self.size) }
+    }
 }
 
 /// The section headers; none is a legal file.
@@ -56,12 +65,14 @@ pub(super) fn read(bytes: &[u8], header: &Header, findings: &mut Findings) -> Re
         return Err(refused.with("e_shoff", || hex(header.shoff)).with("file_size", || hex(len(bytes.len()))).halt());
     };
     let parse = |entry: &[u8; SECTION]| Section {
+        name: u32_at::<0, _>(entry),
         kind: u32_at::<4, _>(entry),
         flags: u64_at::<8, _>(entry),
         address: u64_at::<16, _>(entry),
         offset: u64_at::<24, _>(entry),
         size: u64_at::<32, _>(entry),
         link: u32_at::<40, _>(entry),
+        align: u64_at::<48, _>(entry),
     };
     Ok(Sections { list: table.as_chunks().0.iter().map(parse).collect() })
 }
@@ -74,6 +85,26 @@ impl Sections {
     /// Whether there is a symbol table beside the dynamic one.
     pub(super) fn has_static_symbols(&self) -> bool {
         self.list.iter().any(|section| section.kind == SHT_SYMTAB && section.size > 0)
+    }
+
+    /// The names of sections, empty where nothing names them. No loader reads them, so no rule depends on them.
+    pub(super) fn names<'a>(&self, bytes: &'a [u8], header: &Header) -> &'a [u8] {
+        self.list.get(usize::from(header.shstrndx)).and_then(|names| names.content(bytes)).unwrap_or_default()
+    }
+
+    /// The content of the first section of a name.
+    pub(super) fn named<'a>(&self, bytes: &'a [u8], names: &[u8], name: &str) -> Option<&'a [u8]> {
+        let is = |section: &&Section| {
+            let rest = usize::try_from(section.name).ok().and_then(|at| names.get(at..)?.strip_prefix(name.as_bytes()));
+            rest.is_some_and(|rest| rest.starts_with(&[0]))
+        };
+        self.list.iter().find(is)?.content(bytes)
+    }
+
+    /// The content of every section of notes, and what its notes are aligned to.
+    pub(super) fn notes<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = (&'a [u8], u64)> {
+        let notes = self.list.iter().filter(|section| section.kind == SHT_NOTE);
+        notes.filter_map(|section| Some((section.content(bytes)?, section.align)))
     }
 
     /// Symbols of the dynamic symbol table, as its section says.
