@@ -110,8 +110,11 @@ struct InspectWords {
     /// Write a page that needs nothing else to be read.
     #[arg(long, value_name = "OUT")]
     html: Option<PathBuf>,
+    /// Write what the one file says it is made from: an SBOM (CycloneDX 1.6).
+    #[arg(long, value_name = "OUT")]
+    sbom: Option<PathBuf>,
     /// Print the JSON Schema of what `--json` prints.
-    #[arg(long, conflicts_with_all = ["json", "sarif", "html", "files"])]
+    #[arg(long, conflicts_with_all = ["json", "sarif", "html", "sbom", "files"])]
     schema: bool,
 }
 

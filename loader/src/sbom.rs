@@ -56,7 +56,7 @@ pub fn cyclonedx(audit: &Audit) -> Value {
     }
     let own_needs = audit.report.facts.iter().flat_map(|facts| &facts.needed).map(|name| (root.clone(), name));
     let needs = |library: &'_ LibraryAudit| library_ref(&library.name);
-    let needs = audit.libraries.iter().flat_map(|one| one.needed.iter().map(move |name| (needs(one), name)));
+    let needs = audit.libraries.iter().flat_map(|one| one.needs.iter().map(move |name| (needs(one), name)));
     // What was not found, or may not be needed, is a finding and no part.
     for (from, name) in own_needs.chain(needs).filter(|(_, name)| audit.libraries.iter().any(|one| one.name == **name))
     {

@@ -26,6 +26,7 @@ mod plain;
 mod rust;
 
 use lazaret_policy::{Claim, Ecosystem, GO_STDLIB};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::finding::Findings;
@@ -44,7 +45,7 @@ pub use rust::Crate;
 const MAX_STRING: usize = 4096;
 
 /// What a file says about its making. Every string is printable ASCII.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Provenance {
     /// Go build information.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -79,7 +80,7 @@ pub struct Provenance {
 }
 
 /// An account that is there and cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Broken {
     /// Where it stands: the name of a section.
     pub found: &'static str,

@@ -3,6 +3,7 @@
 mod files;
 mod graph;
 mod html;
+mod origin;
 mod sarif;
 mod summary;
 pub(super) mod terminal;
@@ -100,6 +101,10 @@ pub(super) fn run(words: &InspectWords, out: &mut impl Write) -> io::Result<Exit
             out,
         );
     }
+    if words.sbom.is_some() && (walked || files.len() != 1) {
+        let message = "an SBOM is about one file";
+        return show::mistake("E-USAGE", message, Some("name one shared object, or one bundle"), words.json, out);
+    }
     let table = walked || files.len() > MAX_REPORTS;
     let form = match (words.json, words.sarif) {
         (true, _) => Form::Json { some: false },
@@ -108,6 +113,7 @@ pub(super) fn run(words: &InspectWords, out: &mut impl Write) -> io::Result<Exit
         _ => Form::Text,
     };
     let mut report = Report {
+        sbom: words.sbom.as_ref().map(|_| serde_json::Value::Null),
         form,
         page: words.html.as_ref().map(|_| html::Page::new(&policy, files.len())),
         status: ExitStatus::Done,
@@ -120,13 +126,19 @@ pub(super) fn run(words: &InspectWords, out: &mut impl Write) -> io::Result<Exit
         Ok((Box::new(inspect_among(&opened, &policy, &machine)), opened.is_bundle()))
     };
     files::each(&files, table, work, |path, seen| report.add(path, seen, out))?;
-    let page = report.page.take();
-    let status = report.status;
+    let (page, sbom, status) = (report.page.take(), report.sbom.take(), report.status);
     report.end(&policy, began, out)?;
+    if let (Some(sbom), Some(path)) = (sbom.filter(|sbom| !sbom.is_null()), &words.sbom) {
+        if let Err(error) = fs::write(path, format!("{sbom:#}\n")) {
+            return unwritten(path, &error, out);
+        }
+        if !words.json && !words.sarif {
+            show::note(&format!("the SBOM is in `{}`", crate::open::shown(path)))?;
+        }
+    }
     if let (Some(page), Some(path)) = (page, &words.html) {
         if let Err(error) = fs::write(path, page.finish()) {
-            let message = format!("`{}` cannot be written: {error}", crate::open::shown(path));
-            return show::mistake("E-OUTPUT", &message, None, false, out);
+            return unwritten(path, &error, out);
         }
         if !words.json && !words.sarif {
             show::note(&format!("the page is in `{}`", crate::open::shown(path)))?;
@@ -135,10 +147,17 @@ pub(super) fn run(words: &InspectWords, out: &mut impl Write) -> io::Result<Exit
     Ok(status)
 }
 
+fn unwritten(path: &Path, error: &io::Error, out: &mut impl Write) -> io::Result<ExitStatus> {
+    let message = format!("`{}` cannot be written: {error}", crate::open::shown(path));
+    show::mistake("E-OUTPUT", &message, None, false, out)
+}
+
 /// What is made of the audits of one command.
 struct Report {
     form: Form,
     page: Option<html::Page>,
+    /// Null until there is an audit.
+    sbom: Option<serde_json::Value>,
     status: ExitStatus,
 }
 
@@ -160,6 +179,9 @@ impl Report {
         }
         if let Some(page) = &mut self.page {
             page.add(path, &audit);
+        }
+        if let Some(sbom) = &mut self.sbom {
+            *sbom = crate::sbom::cyclonedx(&audit);
         }
         match &mut self.form {
             Form::Text => {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{View, string};
@@ -34,7 +35,7 @@ const MAX_TEXT: usize = 1 << 20;
 const MAX_LINES: usize = 16_384;
 
 /// The Go build information of a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GoBuild {
     /// The toolchain, `go1.25.5`.
     pub toolchain: String,
@@ -51,7 +52,7 @@ pub struct GoBuild {
 }
 
 /// A Go module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GoModule {
     /// Its path.
     pub path: String,
@@ -67,7 +68,7 @@ pub struct GoModule {
 }
 
 /// What a `replace` line of `go.mod` put in the place of a module.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct GoReplacement {
     /// A module, or a directory.
     pub path: String,

@@ -2,6 +2,7 @@
 //! are mapped, so they are read from segments, and from sections where a linker script left them out of a segment.
 
 use lazaret_policy::Claim;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -32,7 +33,7 @@ const MAX_JSON: usize = 64 << 10;
 const MAX_LIBRARIES: usize = 256;
 
 /// The package of a distribution that a file says it belongs to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Package {
     /// The kind of package: `deb`, `rpm`, `apk`.
     #[serde(rename = "type")]
@@ -57,7 +58,7 @@ pub struct Package {
 }
 
 /// Libraries that a file may open while it runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Dlopen {
     /// Names, tried in order.
     pub soname: Vec<String>,

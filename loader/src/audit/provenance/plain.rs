@@ -1,5 +1,6 @@
 //! What stands in sections and data as plain strings: compilers, names of debug files, paths of the machine that built it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{MAX_STRING, string};
@@ -26,7 +27,7 @@ const ROOTS: [&[u8]; 8] =
     [b"/home/", b"/Users/", b"/root/", b"/build/", b"/builds/", b"/usr/src/", b"/workspace/", b"/tmp/"];
 
 /// The name of the file with the debugging information, `.gnu_debuglink`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct DebugLink {
     /// Its name, without a directory.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct DebugLink {
 }
 
 /// The name of the file with shared debugging information, `.gnu_debugaltlink`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct AltLink {
     /// Its path.
     pub path: String,
@@ -44,7 +45,7 @@ pub struct AltLink {
 }
 
 /// Paths of the machine that built a file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Paths {
     /// How many places have one.
     pub count: u64,

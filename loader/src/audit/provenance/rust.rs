@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::string;
@@ -20,7 +21,7 @@ const MAX_CRATES: usize = 16_384;
 const MAX_EDGES: usize = 1 << 20;
 
 /// A crate that a file says it is made from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Crate {
     /// Its name.
     pub name: String,

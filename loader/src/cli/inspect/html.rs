@@ -6,9 +6,9 @@ use std::path::Path;
 use lazaret_policy::Policy;
 
 use super::super::page::{self, escape, markup, put, sentence};
-use super::graph;
-use super::terminal::{bytes, counted, kinds, tallied};
-use crate::audit::{Facts, Finding, Load, Severity, Verdict, tally};
+use super::terminal::{bytes, counted, facts_of, kinds, tallied};
+use super::{graph, origin};
+use crate::audit::{DirectSyscalls, Facts, Finding, Load, Severity, Verdict, tally};
 use crate::error::chain;
 use crate::open::shown;
 use crate::reach::{Names, Reach};
@@ -116,8 +116,12 @@ fn section(page: &mut String, at: usize, path: &Path, audit: &Audit) {
     }
     if let Some(facts) = &audit.report.facts {
         memory(page, facts);
-        self::facts(page, facts);
+        if let Some(found) = &audit.direct_syscalls {
+            direct_syscalls(page, found);
+        }
+        lines(page, "The file", &facts_of(facts));
     }
+    lines(page, "What it is made from, as it says itself", &origin::lines(audit));
     *page += "</section>\n";
 }
 
@@ -297,10 +301,50 @@ fn memory(page: &mut String, facts: &Facts) {
     *page += "</tbody>\n</table></div>\n";
 }
 
-fn facts(page: &mut String, facts: &Facts) {
-    *page += "<h3>The file</h3>\n<dl class=\"facts\">\n";
-    for (name, value) in super::terminal::facts(facts) {
-        put(page, format_args!("<dt>{name}</dt><dd>{}</dd>\n", markup(&value)));
+fn lines(page: &mut String, title: &str, lines: &[(&str, String)]) {
+    if lines.is_empty() {
+        return;
+    }
+    put(page, format_args!("<h3>{title}</h3>\n<dl class=\"facts\">\n"));
+    for (name, value) in lines {
+        put(page, format_args!("<dt>{name}</dt><dd>{}</dd>\n", markup(value)));
     }
     *page += "</dl>\n";
+}
+
+/// Where code calls the kernel itself, the first places of each sort.
+fn direct_syscalls(page: &mut String, found: &DirectSyscalls) {
+    if found.places.is_empty() {
+        return;
+    }
+    let bytes = if found.bytes > 0 {
+        format!(", and {} places in other instructions or in data", found.bytes)
+    } else {
+        String::new()
+    };
+    put(
+        page,
+        format_args!("<h3>Direct system calls</h3>\n<p>{}{bytes}</p>\n", counted(found.instructions, "instruction")),
+    );
+    *page += "<details><summary>the first of them</summary><div class=\"wide\"><table>\n<thead><tr><th scope=\"col\">Address</th>\
+              <th scope=\"col\">In</th><th scope=\"col\">Instruction</th><th scope=\"col\">Call</th></tr></thead>\n<tbody>\n";
+    for place in &found.places {
+        let symbol =
+            place.symbol.as_ref().map(|(name, from)| format!("{}+{from:#x}", markup(name))).unwrap_or_default();
+        let sort = if place.instruction { "" } else { ", if jumped to" };
+        let call = match (place.name, place.number) {
+            (Some(name), _) => name.to_owned(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => String::new(),
+        };
+        put(
+            page,
+            format_args!(
+                "<tr><td class=\"mono\">{:#x}</td><td class=\"mono\">{symbol}</td><td>{}{sort}</td><td class=\"mono\">{call}</td></tr>\n",
+                place.address,
+                place.kind.mnemonic()
+            ),
+        );
+    }
+    *page += "</tbody>\n</table></div></details>\n";
 }

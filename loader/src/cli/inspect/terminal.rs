@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use lazaret_policy::Origin;
 
 use super::super::show::{Paint, WIDTH, wrapped};
-use crate::audit::{Code, Facts, Finding, RunFact, Severity, Verdict, tally};
+use super::origin;
+use crate::audit::{Code, DirectSyscalls, Facts, Finding, Place, RunFact, Severity, Verdict, tally};
 use crate::open::shown;
 use crate::reach::{Names, Reach};
 use crate::{Audit, LibraryAudit};
@@ -36,10 +37,22 @@ pub(super) fn print(audit: &Audit, out: &mut impl Write) -> io::Result<()> {
     }
     reach(&audit.reach, &paint, out)?;
     libraries(&audit.libraries, &paint, out)?;
-    match &audit.report.facts {
-        Some(facts) => file(facts, &paint, out),
-        None => Ok(()),
+    if let Some(facts) = &audit.report.facts {
+        rows("FILE", &facts_of(facts), &paint, out)?;
     }
+    if let Some(found) = audit.direct_syscalls.as_ref().filter(|found| found.instructions > 0) {
+        rows("CALLS THE KERNEL ITSELF", &direct_syscalls(found), &paint, out)?;
+    }
+    rows("MADE FROM, as it says itself", &origin::lines(audit), &paint, out)
+}
+
+/// Facts under a title, a line for each.
+fn rows(title: &str, lines: &[(&str, String)], paint: &Paint, out: &mut impl Write) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint.bold(title))?;
+    lines.iter().try_for_each(|(name, value)| row(out, name, value))
 }
 
 /// What refuses a file, for somebody who wanted to use it.
@@ -223,13 +236,8 @@ fn libraries(libraries: &[LibraryAudit], paint: &Paint, out: &mut impl Write) ->
     Ok(())
 }
 
-fn file(facts: &Facts, paint: &Paint, out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "\n{}", paint.bold("FILE"))?;
-    self::facts(facts).iter().try_for_each(|(name, value)| row(out, name, value))
-}
-
 /// What a file is, a line for each fact.
-pub(super) fn facts(facts: &Facts) -> Vec<(&'static str, String)> {
+pub(super) fn facts_of(facts: &Facts) -> Vec<(&'static str, String)> {
     let none = || "none".to_owned();
     let or_none = |list: Vec<String>| if list.is_empty() { none() } else { list.join(" ") };
     let hardening = |holds: bool| facts.hardening.iter().filter(move |(_, has)| **has == holds);
@@ -274,6 +282,23 @@ pub(super) fn facts(facts: &Facts) -> Vec<(&'static str, String)> {
     let more = facts.runs.len().saturating_sub(MAX_LISTED);
     let more = if more > 0 { format!(", and {more} more") } else { String::new() };
     lines.push(("runs by itself", format!("{}{more}", if runs.is_empty() { none() } else { runs.join(", ") })));
+    lines
+}
+
+/// The first instructions that enter the kernel, a line for each.
+fn direct_syscalls(found: &DirectSyscalls) -> Vec<(&'static str, String)> {
+    let instructions = found.places.iter().filter(|place| place.instruction);
+    let line = |place: &Place| {
+        let call = place.name.map(str::to_owned).or(place.number.map(|number| number.to_string()));
+        let symbol = place.symbol.as_ref().map(|(name, from)| format!(" {name}+{from:#x}")).unwrap_or_default();
+        let call = call.map(|call| format!(": {call}")).unwrap_or_default();
+        (place.kind.mnemonic(), format!("at {:#x}{symbol}{call}", place.address))
+    };
+    let mut lines: Vec<_> = instructions.take(MAX_LISTED).map(line).collect();
+    let more = found.instructions.saturating_sub(u64::try_from(lines.len()).unwrap_or(u64::MAX));
+    if more > 0 {
+        lines.push(("", format!("and {more} more, of which `--json` lists the first")));
+    }
     lines
 }
 
