@@ -23,6 +23,7 @@ mod relocations;
 mod report;
 mod second;
 mod sections;
+mod steps;
 mod strings;
 mod symbols;
 mod text;

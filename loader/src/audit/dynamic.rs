@@ -8,6 +8,7 @@ use lazaret_policy::Arch;
 use super::bytes::u64_at;
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
+use super::steps;
 use super::text::hex;
 
 pub(super) const DT_NULL: u64 = 0;
@@ -128,6 +129,7 @@ pub(super) fn read(image: &Image<'_>, arch: Arch, findings: &mut Findings) -> Re
     let mut rest = entries.iter().map(|entry| (u64_at::<0, _>(entry), u64_at::<8, _>(entry)));
     let mut ended = false;
     for (tag, value) in rest.by_ref() {
+        steps::take(1);
         if tag == DT_NULL {
             ended = true;
             break;

@@ -5,6 +5,7 @@ use super::bytes::{entry, len, u32_at};
 use super::dynamic::{DT_GNU_HASH, DT_HASH, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
+use super::steps;
 use super::text::hex;
 
 /// What the hash tables say about the symbol table.
@@ -70,6 +71,7 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
         return Err(wrong("is larger than its segment", findings));
     };
     let mut last = None;
+    steps::take(buckets.len() / 4);
     for bucket in buckets.as_chunks::<4>().0.iter().map(u32_at::<0, _>).filter(|&bucket| bucket != 0) {
         if bucket < symoffset {
             return Err(wrong("has a bucket that begins before the first symbol it covers", findings));
@@ -82,7 +84,9 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
     // Chains lie one behind the other, so where the last one ends every other has ended too.
     let from = last.saturating_sub(symoffset);
     let chain = usize::try_from(from).ok().and_then(|from| chains.as_chunks::<4>().0.get(from..)).unwrap_or_default();
-    match chain.iter().position(|hash| u32_at::<0, _>(hash) & 1 == 1) {
+    let length = chain.iter().position(|hash| u32_at::<0, _>(hash) & 1 == 1);
+    steps::take(length.unwrap_or(chain.len()));
+    match length {
         Some(length) => Ok(Count { least: u64::from(last).saturating_add(len(length)).saturating_add(1), exact: true }),
         None => Err(wrong("has a chain without an end", findings)),
     }
@@ -106,8 +110,10 @@ fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64,
     // A symbol is in one chain: one that is met twice closes a circle, or makes the walk longer than the table.
     let mut met = vec![false; chains.len()];
     for bucket in buckets {
+        steps::take(1);
         let mut index = u32_at::<0, _>(bucket);
         while index != 0 {
+            steps::take(1);
             let at = usize::try_from(index).unwrap_or(usize::MAX);
             let (Some(seen), Some(next)) = (met.get_mut(at), chains.get(at)) else {
                 let what = || "the hash table refers to more symbols than it counts".to_owned();

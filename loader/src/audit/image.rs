@@ -6,6 +6,7 @@ use lazaret_policy::Arch;
 use super::bytes::{len, range, u32_at, u64_at};
 use super::finding::{Code, Findings, Stop};
 use super::header::{Header, PROGRAM_HEADER};
+use super::steps;
 use super::text::hex;
 
 pub(super) const PT_LOAD: u32 = 1;
@@ -85,12 +86,12 @@ pub(super) struct Image<'a> {
 impl<'a> Image<'a> {
     /// The segment in which all of `size` bytes at `address` come from the file.
     pub(super) fn backed(&self, address: u64, size: u64) -> Option<&Segment> {
-        self.loads.iter().find(|load| within(address, size, load.vaddr, load.filesz))
+        self.loads.iter().inspect(|_| steps::take(1)).find(|load| within(address, size, load.vaddr, load.filesz))
     }
 
     /// The segment in which all of `size` bytes at `address` are mapped.
     pub(super) fn mapped(&self, address: u64, size: u64) -> Option<&Segment> {
-        self.loads.iter().find(|load| load.holds(address, size))
+        self.loads.iter().inspect(|_| steps::take(1)).find(|load| load.holds(address, size))
     }
 
     /// Where in the file `size` bytes at `address` come from.

@@ -13,6 +13,7 @@ use super::dynamic::{
 use super::finding::{Code, Findings, Stop};
 use super::image::{Image, Segment};
 use super::init::{Initialisers, Written};
+use super::steps;
 use super::text::hex;
 
 /// The size of a relocation with addend.
@@ -187,6 +188,7 @@ impl Pass<'_, '_> {
     fn apply(&mut self, entry: &[u8; 24]) {
         let (target, kind, symbol) = (u64_at::<0, _>(entry), u32_at::<8, _>(entry), u32_at::<12, _>(entry));
         let addend = u64_at::<16, _>(entry);
+        steps::take(1);
         self.sum.count = self.sum.count.saturating_add(1);
         self.sum.last_symbol = self.sum.last_symbol.max(symbol);
         let mut constant = false;
@@ -279,6 +281,7 @@ impl Pass<'_, '_> {
             if self.findings.enough() {
                 return;
             }
+            steps::take(1);
             self.sum.relr = self.sum.relr.saturating_add(1);
             if word & 1 == 0 {
                 self.relocate_word(word);
@@ -303,6 +306,7 @@ impl Pass<'_, '_> {
     }
 
     fn relocate_word(&mut self, target: u64) {
+        steps::take(1);
         self.check_target(target, WORD);
         if self.inits.touches(target, WORD) {
             let content =

@@ -6,6 +6,7 @@ use super::dynamic::{DT_GNU_HASH, DT_HASH, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VE
 use super::finding::{Code, Findings, Stop};
 use super::header::Header;
 use super::image::Image;
+use super::steps;
 use super::symbols::SYMBOL;
 use super::text::hex;
 
@@ -118,6 +119,7 @@ impl Sections {
             return;
         }
         for (index, section) in self.list.iter().enumerate() {
+            steps::take(1);
             let mapped = section.flags & SHF_ALLOC != 0 && section.kind != SHT_NOBITS && section.size > 0;
             if mapped && image.offset(section.address, section.size) != Some(section.offset) {
                 differ(index, section, "another place of the file than its address is mapped from", findings);

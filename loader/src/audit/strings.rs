@@ -5,6 +5,7 @@ use super::bytes::len;
 use super::dynamic::{DT_RPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
+use super::steps;
 use super::text::{hex, shown};
 
 /// How many times its own size the references into a string table may add up to. Linkers share endings, repeat a name
@@ -64,12 +65,15 @@ impl Strings<'_> {
         let rest = self.table.get(from..).ok_or(NotAString::InsideCharacter)?;
         // Not before the budget is known to cover it: a scan is paid for as well.
         let room = usize::try_from(self.budget).unwrap_or(usize::MAX);
+        steps::take(1);
         let head = rest.as_bytes().get(..room.min(rest.len())).unwrap_or_default();
         let Ok(string) = std::ffi::CStr::from_bytes_until_nul(head) else {
             // The scan is paid for with all that is left, so that a million like it cost nothing.
             self.budget = 0;
+            steps::take(head.len());
             return Err(NotAString::SharedTooOften);
         };
+        steps::take(string.count_bytes());
         let (start, len) = (u32::try_from(from), u32::try_from(string.count_bytes()));
         let (Ok(start), Ok(len)) = (start, len) else { return Err(NotAString::Outside) };
         let span = Span { start, len };

@@ -5,6 +5,7 @@ use super::bytes::{u16_at, u32_at, u64_at};
 use super::dynamic::{DT_SYMENT, DT_SYMTAB, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::{Image, Segment};
+use super::steps;
 use super::strings::{Span, Strings};
 use super::text::{hex, shown};
 use super::versions::{HIDDEN, Versions};
@@ -94,6 +95,7 @@ pub(super) fn read(
         if findings.enough() {
             break;
         }
+        steps::take(1);
         let at = u32_at::<0, _>(bytes);
         let name = match strings.at(at.into()) {
             Ok(name) => name,

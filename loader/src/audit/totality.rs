@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use lazaret_policy::Arch;
 
-use super::sample::{HashStyle, Sample};
-use super::{Code, Facts, read};
+use super::dynamic::*;
+use super::image::PT_LOAD;
+use super::sample::*;
+use super::{Code, Facts, read, steps};
 use crate::noise::Noise;
 
 fn samples() -> Vec<Vec<u8>> {
@@ -131,34 +133,174 @@ fn the_libc_of_this_machine_is_described_as_it_is() {
     assert!(Path::new("/proc").exists());
 }
 
-/// Tables of a megabyte and more in which everything is wrong, or refers to everything else.
-#[test]
-fn a_large_hostile_table_costs_no_more_than_its_size() {
-    use super::dynamic::{DT_NULL, DT_RELR, DT_RELRSZ};
-    use super::image::PT_LOAD;
-    use super::sample::SPARE;
+/// A file without sections, with more bytes in a read-only segment of its own; `tags` says what the tags are for an address.
+fn with_table(hash: HashStyle, more: &[u8], tags: &dyn Fn(u64) -> Vec<(u64, u64)>) -> Built {
+    let mut sample = Sample::new();
+    (sample.sections, sample.hash) = (false, hash);
+    sample.string = Some((DT_RUNPATH, &[b'a'; 500]));
+    let mut built = sample.build();
+    let at = built.bytes.len().next_multiple_of(0x1000);
+    built.bytes.resize(at, 0);
+    built.bytes.extend(more);
+    built.segment(SPARE, PT_LOAD, 4, at as u64, more.len() as u64, more.len() as u64);
+    for (tag, value) in tags(at as u64) {
+        built.set_tag(tag, value);
+    }
+    built
+}
 
-    const SIZE: usize = 4 << 20;
-    let large = |fill: u64, tags: &dyn Fn(u64) -> Vec<(u64, u64)>| {
-        let mut sample = Sample::new();
-        sample.sections = false;
-        let at = sample.bytes().len().next_multiple_of(0x1000) as u64;
-        sample.tags.extend(tags(at));
-        let mut built = sample.build();
-        built.bytes.resize(at as usize, 0);
-        built.bytes.extend(fill.to_le_bytes().repeat(SIZE / 8));
-        built.segment(SPARE, PT_LOAD, 4, at, SIZE as u64, SIZE as u64);
-        built.bytes
-    };
-    let start = std::time::Instant::now();
-    // Bitmaps that relocate every word of memory that is not there.
-    let packed = large(u64::MAX, &|at| vec![(DT_RELR, at), (DT_RELRSZ, SIZE as u64)]);
-    assert!(read(&packed, Arch::X86_64).is_err());
-    // The same with addresses.
-    let packed = large(0x10, &|at| vec![(DT_RELR, at), (DT_RELRSZ, SIZE as u64)]);
-    let findings = read(&packed, Arch::X86_64).expect_err("no such memory is writable");
-    assert!(findings.len() < 100 && findings.iter().any(|finding| finding.code == Code::RelocationTarget));
-    assert!(read(&large(0, &|_| vec![(DT_NULL, 0)]), Arch::X86_64).is_ok());
-    // Not a measurement: the square of any of these tables would take hours.
-    assert!(start.elapsed().as_secs() < 60);
+fn halfwords(list: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    list.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+fn words(list: impl IntoIterator<Item = u64>) -> Vec<u8> {
+    list.into_iter().flat_map(u64::to_le_bytes).collect()
+}
+
+/// Symbols that are all called by one long name, found by one long chain.
+fn names(size: u32) -> Vec<u8> {
+    let runpath = with_table(HashStyle::Sysv, &[], &|_| Vec::new());
+    let name = &runpath.bytes[runpath.tag_at(DT_RUNPATH) + 8..][..4];
+    let hash = halfwords([1, size, size - 1].into_iter().chain((0..size).map(|at| at.saturating_sub(1))));
+    let symbols_at = hash.len().next_multiple_of(8);
+    let mut more = hash;
+    more.resize(symbols_at + 24, 0);
+    for _ in 1..size {
+        more.extend([name, &[0x12, 0, 0, 0], &[0; 16]].concat());
+    }
+    let versions_at = more.len();
+    more.resize(versions_at + size as usize * 2, 0);
+    let tags = |at| vec![(DT_HASH, at), (DT_SYMTAB, at + symbols_at as u64), (DT_VERSYM, at + versions_at as u64)];
+    with_table(HashStyle::Sysv, &more, &tags).bytes
+}
+
+/// Buckets that all begin with the last symbol, whose chain leads through all others.
+fn chains(size: u32) -> Vec<u8> {
+    let chain = (0..size).map(|at| at.saturating_sub(1));
+    let table = [size, size].into_iter().chain((0..size).map(|_| size - 1)).chain(chain);
+    with_table(HashStyle::Sysv, &halfwords(table), &|at| vec![(DT_HASH, at)]).bytes
+}
+
+/// The same for the other kind, in which no chain ends.
+fn endless(size: u32) -> Vec<u8> {
+    let table = [size, 1, 1, 0, 0, 0].into_iter().chain((0..size).map(|at| at + 1)).chain((0..size).map(|_| 2));
+    with_table(HashStyle::Gnu, &halfwords(table), &|at| vec![(DT_GNU_HASH, at)]).bytes
+}
+
+/// Lists of versions that share one sublist, as long as the table.
+fn versions(size: u32) -> Vec<u8> {
+    let mut more = Vec::new();
+    let file = with_table(HashStyle::Gnu, &[], &|_| Vec::new());
+    let verneed = file.table("verneed");
+    let library = &file.bytes[verneed + 4..][..4];
+    for left in (0..size).rev() {
+        let auxes = (size as u16).to_le_bytes();
+        let (aux, next) = ((left + 1) * 16, if left == 0 { 0_u32 } else { 16 });
+        more.extend([&[1, 0], &auxes[..], library, &aux.to_le_bytes(), &next.to_le_bytes()].concat());
+    }
+    for left in (0..size).rev() {
+        let next = if left == 0 { 0_u32 } else { 16 };
+        // The empty name costs nothing, so that nothing but the length of the lists bounds this.
+        more.extend([&[0; 6], &(left as u16 + 2).to_le_bytes()[..], &[0; 4], &next.to_le_bytes()].concat());
+    }
+    with_table(HashStyle::Gnu, &more, &|at| vec![(DT_VERNEED, at), (DT_VERNEEDNUM, size.into())]).bytes
+}
+
+/// Relocations whose targets go back and forth between what has to be looked at closely.
+fn relocations(size: u32) -> Vec<u8> {
+    let targets = (0..size).map(|at| if at % 2 == 0 { TABLE + 0x100 } else { DATA + 0xff8 });
+    let more = words(targets.flat_map(|target| [target, 8, TEXT]));
+    with_table(HashStyle::Gnu, &more, &|at| {
+        vec![(DT_RELA, at), (DT_RELASZ, u64::from(size) * 24), (DT_RELACOUNT, size.into())]
+    })
+    .bytes
+}
+
+/// A dynamic array of nothing but dependencies, each named by the same long string.
+fn needed(size: u32) -> Vec<u8> {
+    let file = with_table(HashStyle::Gnu, &[], &|_| Vec::new());
+    let length = file.tables["dynamic"].1 as usize;
+    let array = &file.bytes[ARRAY as usize..ARRAY as usize + length];
+    let name = file.bytes[file.tag_at(DT_RUNPATH) + 8];
+    let entries = words((0..size).flat_map(|_| [DT_NEEDED, u64::from(name)]));
+    let more = [&entries[..], array].concat();
+    let mut built = with_table(HashStyle::Gnu, &more, &|_| Vec::new());
+    let at = u64::from_le_bytes(built.bytes[0x40 + SPARE * 56 + 8..][..8].try_into().expect("eight bytes"));
+    for (field, value) in [(OFFSET, at), (VADDR, at), (FILESZ, more.len() as u64), (MEMSZ, more.len() as u64)] {
+        built.set_segment(DYNAMIC, field, value);
+    }
+    built.bytes
+}
+
+/// Section headers that describe the dynamic array once more, and wrongly.
+fn sections(size: u32) -> Vec<u8> {
+    let mut bytes = Sample::new().bytes();
+    let at = bytes.len() as u64;
+    for _ in 0..size {
+        bytes.extend([halfwords([0, 6]), words([2, TEXT, 7, 8, 0, 0, 0])].concat());
+    }
+    bytes[40..48].copy_from_slice(&at.to_le_bytes());
+    bytes[60..62].copy_from_slice(&(size as u16).to_le_bytes());
+    bytes
+}
+
+/// Bitmaps that relocate every word of memory that is not there.
+fn bitmaps(size: u32) -> Vec<u8> {
+    packed(size, std::iter::repeat(u64::MAX))
+}
+
+/// The same with addresses.
+fn addresses(size: u32) -> Vec<u8> {
+    packed(size, std::iter::repeat(0x10))
+}
+
+fn packed(size: u32, rest: impl Iterator<Item = u64>) -> Vec<u8> {
+    let mut sample = Sample::new();
+    (sample.sections, sample.relr) = (false, vec![TABLE]);
+    let mut built = sample.build();
+    let more = words(std::iter::once(TABLE).chain(rest).take(size as usize));
+    let at = built.bytes.len().next_multiple_of(0x1000);
+    built.bytes.resize(at, 0);
+    built.bytes.extend(&more);
+    built.segment(SPARE, PT_LOAD, 4, at as u64, more.len() as u64, more.len() as u64);
+    built.set_tag(DT_RELR, at as u64);
+    built.set_tag(DT_RELRSZ, more.len() as u64);
+    built.bytes
+}
+
+#[test]
+fn a_hostile_table_of_twice_the_size_takes_twice_the_steps() {
+    type Table = fn(u32) -> Vec<u8>;
+    // Each with the code that shows that the table was reached, where it is not sound.
+    let tables: [(&str, Table, Option<Code>); 9] = [
+        ("names", names, Some(Code::SymbolString)),
+        ("chains", chains, Some(Code::Hash)),
+        ("endless", endless, Some(Code::Hash)),
+        ("versions", versions, Some(Code::Versions)),
+        ("relocations", relocations, None),
+        ("needed", needed, Some(Code::NeededString)),
+        ("sections", sections, Some(Code::AmbiguousSections)),
+        ("bitmaps", bitmaps, Some(Code::RelocationTarget)),
+        ("addresses", addresses, Some(Code::RelocationTarget)),
+    ];
+    const SIZE: u32 = 4000;
+    for (name, table, code) in tables {
+        let steps = |size: u32| {
+            let bytes = table(size);
+            let mut result = Ok(());
+            let steps = steps::of(|| result = read(&bytes, Arch::X86_64).map(drop));
+            match (result, code) {
+                (Err(findings), Some(code)) => {
+                    assert!(findings.iter().any(|finding| finding.code == code), "{name}: {findings:?}");
+                    assert!(findings.len() < 100, "{name}");
+                }
+                (Err(findings), None) => panic!("{name}: {findings:?}"),
+                (Ok(()), code) => assert_eq!(code, None, "{name}"),
+            }
+            steps
+        };
+        let (once, twice) = (steps(SIZE), steps(2 * SIZE));
+        assert!(once >= u64::from(SIZE) / 8, "{name}: {once} steps, so the table was not reached");
+        assert!(twice * 10 <= once * 22, "{name}: {once} steps, and {twice} for twice the size");
+    }
 }

@@ -7,6 +7,7 @@ use super::bytes::{entry, len, u16_at, u32_at};
 use super::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
+use super::steps;
 use super::strings::{Span, Strings};
 use super::text::{hex, shown};
 
@@ -150,6 +151,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn needed_entry(&mut self, at: usize) -> Result<u32, Stop> {
+        steps::take(1);
         let Some(need) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
         let (auxes, file, aux, next) =
             (u16_at::<2, _>(need), u32_at::<4, _>(need), u32_at::<8, _>(need), u32_at::<12, _>(need));
@@ -162,6 +164,7 @@ impl Reader<'_, '_, '_> {
         let mut at = self.step(at, aux)?;
         for left in (0..auxes).rev() {
             self.take_room()?;
+            steps::take(1);
             let Some(aux) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
             let (number, name, next) = (u16_at::<6, _>(aux), u32_at::<8, _>(aux), u32_at::<12, _>(aux));
             let name = self.string(name)?;
@@ -175,6 +178,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn defined_entry(&mut self, at: usize) -> Result<u32, Stop> {
+        steps::take(1);
         let Some(definition) = entry::<20>(self.bytes, at) else {
             return Err(self.wrong("reaches outside its segment"));
         };
