@@ -134,7 +134,7 @@ const TABLE: &[Row] = &[
     row(
         "d13",
         "a relocation that renames an import while the loader works",
-        "ELF-WRITABLE-TABLE",
+        "ELF-RELOCATED-TABLE ELF-RELOCATION-CONSTANT",
         Passes,
         &["loads, system()"],
         &["loads, system()"],

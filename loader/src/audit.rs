@@ -28,6 +28,7 @@ mod strings;
 mod symbols;
 mod text;
 mod versions;
+mod writable;
 
 #[cfg(test)]
 mod sample;
@@ -35,6 +36,8 @@ mod sample;
 mod tests;
 #[cfg(test)]
 mod totality;
+
+use std::ops::Range;
 
 use lazaret_policy::Arch;
 
@@ -49,7 +52,10 @@ pub use report::{Facts, Import, Report, RunFact, SCHEMA, ThreadLocal, Verdict};
 pub(crate) use text::escaped as escape;
 
 use bytes::len;
-use dynamic::{DT_FLAGS, DT_FLAGS_1, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_SYMTAB};
+use dynamic::{
+    DT_FLAGS, DT_FLAGS_1, DT_JMPREL, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_RELR, DT_RELRSZ, DT_RPATH, DT_RUNPATH, DT_SONAME,
+    DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
+};
 use finding::{Findings, Stop};
 use image::{PT_GNU_RELRO, PT_GNU_STACK, PT_TLS, Segment};
 use init::Called;
@@ -84,15 +90,32 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     let runpath = strings.of_tag(&dynamic, DT_RUNPATH, findings);
 
     findings.settle()?;
+    let exposed = writable::read(&image, &dynamic);
     let mut inits = init::read(&image, &dynamic, findings);
-    let relocations = relocations::read(&image, &dynamic, arch, &mut inits, findings)?;
+    let relocations = relocations::read(&image, &dynamic, arch, &mut inits, &exposed, findings)?;
     inits.finish(&image, findings);
     findings.settle()?;
-    let count = symbol_count(&image, &dynamic, &sections, &relocations, findings)?;
+    let (count, hash_tables) = symbol_count(&image, &dynamic, &sections, &relocations, findings)?;
     sections.compare(&image, &dynamic, count, findings);
     let table = symbols::table(&image, &dynamic, count, findings)?;
     let versions = versions::read(&image, &dynamic, &mut strings, &needed, count, findings)?;
     let symbols = symbols::read(&image, table, &versions, &mut strings, findings);
+    let ifuncs = symbols.iter().filter(|symbol| symbol.defined() && symbol.kind() == symbols::STT_GNU_IFUNC).count();
+    let resolvers = relocations.irelative.saturating_add(bytes::len(ifuncs));
+    let sized = [
+        (DT_STRTAB, dynamic.value(DT_STRSZ)),
+        (DT_SYMTAB, Some(count.saturating_mul(symbols::SYMBOL))),
+        (DT_VERSYM, Some(count.saturating_mul(2))),
+        (DT_RELA, dynamic.value(DT_RELASZ)),
+        (DT_JMPREL, dynamic.value(DT_PLTRELSZ)),
+        (DT_RELR, dynamic.value(DT_RELRSZ)),
+    ];
+    let sized = sized.into_iter().filter_map(|(tag, size)| {
+        let start = dynamic.value(tag)?;
+        Some(start..start.saturating_add(size?))
+    });
+    let tables: Vec<_> = sized.chain(hash_tables).chain(versions.tables.iter().cloned()).collect();
+    exposed.judge(&image, &dynamic, &tables, resolvers, findings);
     findings.settle()?;
     let strict = second::Strict {
         header: &header,
@@ -154,19 +177,21 @@ fn separate_code(image: &image::Image<'_>, dynamic: &dynamic::Dynamic) -> bool {
         .all(|load| load.offset > 0 && tables.iter().flatten().all(|&address| !load.holds(address, 1)))
 }
 
-/// How many symbols there are. The format does not say: loaders follow hash chains, parsers count in different ways.
+/// How many symbols there are, and where the tables lie that say so. The format does not say: loaders follow hash chains,
+/// parsers count in different ways.
 fn symbol_count(
     image: &image::Image<'_>,
     dynamic: &dynamic::Dynamic,
     sections: &sections::Sections,
     relocations: &relocations::Relocations,
     findings: &mut Findings,
-) -> Result<u64, Stop> {
+) -> Result<(u64, Vec<Range<u64>>), Stop> {
     let hashed = hash::read(image, dynamic, findings)?;
     let used = u64::from(relocations.last_symbol).saturating_add(1);
     if !hashed.exact {
         // An empty GNU table covers nothing: imports are known from relocations, and from the section where it stands.
-        return Ok(hashed.least.max(used).max(sections.symbol_count().unwrap_or(0)));
+        let count = hashed.least.max(used).max(sections.symbol_count().unwrap_or(0));
+        return Ok((count, hashed.tables));
     }
     if used > hashed.least {
         let what = || "a relocation uses a symbol behind the last one that the hash tables know".to_owned();
@@ -174,5 +199,5 @@ fn symbol_count(
         refused.with("symbol", || relocations.last_symbol.to_string()).with("symbols", || hashed.least.to_string());
         return Err(findings.halt());
     }
-    Ok(hashed.least)
+    Ok((hashed.least, hashed.tables))
 }

@@ -17,6 +17,7 @@ pub(super) const DT_PLTRELSZ: u64 = 2;
 pub(super) const DT_HASH: u64 = 4;
 pub(super) const DT_STRTAB: u64 = 5;
 pub(super) const DT_SYMTAB: u64 = 6;
+pub(super) const DT_PLTGOT: u64 = 3;
 pub(super) const DT_RELA: u64 = 7;
 pub(super) const DT_RELASZ: u64 = 8;
 pub(super) const DT_RELAENT: u64 = 9;
@@ -40,6 +41,7 @@ pub(super) const DT_FLAGS: u64 = 30;
 pub(super) const DT_RELRSZ: u64 = 35;
 pub(super) const DT_RELR: u64 = 36;
 pub(super) const DT_RELRENT: u64 = 37;
+pub(super) const DT_TLSDESC_GOT: u64 = 0x6fff_fef7;
 pub(super) const DT_GNU_HASH: u64 = 0x6fff_fef5;
 pub(super) const DT_VERSYM: u64 = 0x6fff_fff0;
 pub(super) const DT_RELACOUNT: u64 = 0x6fff_fff9;
@@ -57,11 +59,11 @@ const DF_1_PIE: u64 = 0x0800_0000;
 
 /// Tags that may stand once, beside those with a constant above: what linkers write for every target.
 const KNOWN: [u64; 5] = [
-    3,           // DT_PLTGOT
+    DT_PLTGOT,
     16,          // DT_SYMBOLIC
     0x6fff_fdf8, // DT_CHECKSUM
     0x6fff_fef6, // DT_TLSDESC_PLT
-    0x6fff_fef7, // DT_TLSDESC_GOT
+    DT_TLSDESC_GOT,
 ];
 
 /// Tags that are refused, and why: each makes a loader read or run more than the other tables say.

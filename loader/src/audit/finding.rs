@@ -250,7 +250,9 @@ codes! {
     Address = "ELF-ADDRESS", "link again without editing the dynamic array";
     /// A table in the pages of a `PT_LOAD` but not in the part that its header describes: mapped, and for parsers not there.
     AddressPage = "ELF-ADDRESS-PAGE", "link again without editing the dynamic array";
-    /// A table in memory that relocations or code can change.
+    /// A table in memory that relocations or code change before every name is bound.
+    RelocatedTable = "ELF-RELOCATED-TABLE", "link again, or leave out the step that edits the file: tables lie among data";
+    /// A table in memory that code could change, once it runs.
     WritableTable = "ELF-WRITABLE-TABLE", "link again, or leave out the step that edits the file: patchelf moves tables there";
     /// A string table that does not hold strings.
     StringTable = "ELF-STRING-TABLE", "link again without editing the string table";

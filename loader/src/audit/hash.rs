@@ -1,6 +1,8 @@
 //! Decides how many symbols there are, from the tables that loaders look names up in (rule Y11): a count that is too
 //! small hides symbols from parsers, a chain without an end hangs the loader.
 
+use std::ops::Range;
+
 use super::bytes::{entry, len, u32_at};
 use super::dynamic::{DT_GNU_HASH, DT_HASH, Dynamic};
 use super::finding::{Code, Findings, Stop};
@@ -14,6 +16,8 @@ pub(super) struct Count {
     pub(super) least: u64,
     /// Whether there are no more than that; not known when the only table is an empty GNU one.
     pub(super) exact: bool,
+    /// Where the tables lie.
+    pub(super) tables: Vec<Range<u64>>,
 }
 
 /// Reads the hash tables.
@@ -24,15 +28,16 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
         (None, None) => Err(findings
             .stop(Code::NotDynamic, || "the dynamic array names no hash table: no symbol can be found".to_owned())),
         (Some(gnu), None) => Ok(gnu),
-        (None, Some(count)) => Ok(Count { least: count, exact: true }),
-        (Some(gnu), Some(count)) => {
+        (None, Some((count, table))) => Ok(Count { least: count, exact: true, tables: vec![table] }),
+        (Some(gnu), Some((count, table))) => {
             if count < gnu.least || (gnu.exact && count != gnu.least) {
                 let what = || "the two hash tables disagree about the number of symbols".to_owned();
                 let refused = findings.refuse(Code::HashCount, what);
                 refused.with("gnu", || gnu.least.to_string()).with("sysv", || count.to_string());
                 return Err(findings.halt());
             }
-            Ok(Count { least: count, exact: true })
+            let tables = gnu.tables.into_iter().chain([table]).collect();
+            Ok(Count { least: count, exact: true, tables })
         }
     }
 }
@@ -78,8 +83,12 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
         }
         last = last.max(Some(bucket));
     }
+    let table = |entries: u64| {
+        let size = len(chains_at).saturating_add(16).saturating_add(entries.saturating_mul(4));
+        address..address.saturating_add(size)
+    };
     let Some(last) = last else {
-        return Ok(Count { least: symoffset.max(1).into(), exact: false });
+        return Ok(Count { least: symoffset.max(1).into(), exact: false, tables: vec![table(0)] });
     };
     // Chains lie one behind the other, so where the last one ends every other has ended too.
     let from = last.saturating_sub(symoffset);
@@ -87,13 +96,17 @@ fn gnu(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<Count
     let length = chain.iter().position(|hash| u32_at::<0, _>(hash) & 1 == 1);
     steps::take(length.unwrap_or(chain.len()));
     match length {
-        Some(length) => Ok(Count { least: u64::from(last).saturating_add(len(length)).saturating_add(1), exact: true }),
+        Some(length) => {
+            let entries = u64::from(from).saturating_add(len(length)).saturating_add(1);
+            let least = u64::from(symoffset).saturating_add(entries);
+            Ok(Count { least, exact: true, tables: vec![table(entries)] })
+        }
         None => Err(wrong("has a chain without an end", findings)),
     }
 }
 
 /// Buckets and chains are indices of symbols, 0 ends a chain; one chain entry per symbol.
-fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64, Stop> {
+fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<(u64, Range<u64>), Stop> {
     head(image, "the hash table", address, 8, findings)?;
     let bytes = image.read_on(address).unwrap_or_default();
     let Some(head) = entry::<8>(bytes, 0) else { return Err(wrong("ends in its header", findings)) };
@@ -125,7 +138,8 @@ fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<u64,
             index = u32_at::<0, _>(next);
         }
     }
-    Ok(nchain.into())
+    let words = u64::from(nbuckets).saturating_add(nchain.into()).saturating_add(2);
+    Ok((nchain.into(), address..address.saturating_add(words.saturating_mul(4))))
 }
 
 /// The GNU hash of a name, for tests and tools that build tables.

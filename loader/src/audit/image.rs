@@ -124,7 +124,8 @@ impl<'a> Image<'a> {
             && self.loads.iter().any(|load| (load.vaddr & !mask..end(load)).contains(&address))
     }
 
-    /// A table that loaders read while they relocate: in the file, in one segment, and out of reach of relocations.
+    /// A table that loaders read while they relocate: in the file and in one segment. Whether that may be
+    /// written is decided in `writable.rs`.
     pub(super) fn table(&self, what: &str, address: u64, size: u64, findings: &mut Findings) -> Result<&'a [u8], Stop> {
         let Some(bytes) = self.read(address, size) else {
             let code = if self.in_a_page(address) { Code::AddressPage } else { Code::Address };
@@ -132,16 +133,7 @@ impl<'a> Image<'a> {
                 findings.refuse(code, || format!("{what} lies outside what one `PT_LOAD` maps from the file"));
             return Err(refused.with("address", || hex(address)).with("size", || hex(size)).halt());
         };
-        self.demand_read_only(what, address, findings);
         Ok(bytes)
-    }
-
-    /// Refuses a table in writable memory: a relocation could change it between two looks of the loader.
-    pub(super) fn demand_read_only(&self, what: &str, address: u64, findings: &mut Findings) {
-        if self.mapped(address, 1).is_some_and(Segment::writable) {
-            let refused = findings.refuse(Code::WritableTable, || format!("{what} lies in a writable segment"));
-            refused.with("address", || hex(address));
-        }
     }
 
     /// The program headers of a type.

@@ -15,6 +15,7 @@ use super::image::{Image, Segment};
 use super::init::{Initialisers, Written};
 use super::steps;
 use super::text::hex;
+use super::writable::Exposed;
 
 /// The size of a relocation with addend.
 const RELA: u64 = 24;
@@ -87,6 +88,7 @@ struct Pass<'a, 'b> {
     arch: Arch,
     image: &'a Image<'a>,
     inits: &'a mut Initialisers,
+    exposed: &'a Exposed,
     findings: &'b mut Findings,
     /// Writable memory around the last target with nothing special in it. Relocations come in order of their targets,
     /// hundreds of thousands of them, and almost all fall in here.
@@ -102,6 +104,7 @@ pub(super) fn read(
     dynamic: &Dynamic,
     arch: Arch,
     inits: &mut Initialisers,
+    exposed: &Exposed,
     findings: &mut Findings,
 ) -> Result<Relocations, Stop> {
     let rela = table(image, dynamic, (DT_RELA, DT_RELASZ), RELA, "DT_RELA", findings)?;
@@ -124,7 +127,7 @@ pub(super) fn read(
     } else {
         Code::RelocationTarget
     };
-    let mut pass = Pass { arch, image, inits, findings, plain: 0..0, into_text, sum: Relocations::default() };
+    let mut pass = Pass { arch, image, inits, exposed, findings, plain: 0..0, into_text, sum: Relocations::default() };
     let place = |start, size| Some((image.offset(dynamic.value(start)?, dynamic.value(size)?)?, dynamic.value(size)?));
     pass.sum.tables = [place(DT_RELA, DT_RELASZ), place(DT_JMPREL, DT_PLTRELSZ)];
     // glibc applies that many entries as relative ones, whatever their type and the size of the table.
@@ -236,6 +239,10 @@ impl Pass<'_, '_> {
 
     /// Y6: writable memory of the object, and not the dynamic array, which the loader is reading.
     fn check_target(&mut self, target: u64, size: u64) {
+        if let Some(table) = self.exposed.touched_by(target, size) {
+            let what = || format!("a relocation writes into the segment that holds {table}");
+            self.findings.refuse(Code::RelocatedTable, what).with("r_offset", || hex(target));
+        }
         if !self.may_write(target, size) {
             let what = || "a relocation writes outside the writable memory of the file".to_owned();
             let code = if self.image.mapped(target, size).is_some_and(|load| !load.writable()) {
@@ -261,6 +268,9 @@ impl Pass<'_, '_> {
             return true;
         }
         let Some(load) = self.image.mapped(target, size).filter(|load| load.writable()) else { return false };
+        if self.exposed.touched_by(target, size).is_some() {
+            return false;
+        }
         self.plain = load.vaddr..load.vaddr.saturating_add(load.memsz);
         let dynamic = &self.image.dynamic;
         let array = (dynamic.vaddr, dynamic.vaddr.saturating_add(dynamic.memsz));

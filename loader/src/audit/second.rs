@@ -139,7 +139,7 @@ mod tests {
     use lazaret_policy::Arch;
 
     use super::super::sample::Sample;
-    use super::super::{dynamic, header, image, init, relocations, strings, symbols, versions};
+    use super::super::{dynamic, header, image, init, relocations, strings, symbols, versions, writable};
     use super::*;
 
     /// The strict view of the sample, falsified in one place, compared with goblin's of the same bytes.
@@ -155,7 +155,8 @@ mod tests {
             let mut strings = strings::read(&image, &dynamic, findings)?;
             let mut needed = strings.needed(&dynamic, findings);
             let mut inits = init::read(&image, &dynamic, findings);
-            let mut relocations = relocations::read(&image, &dynamic, arch, &mut inits, findings)?;
+            let mut relocations =
+                relocations::read(&image, &dynamic, arch, &mut inits, &writable::read(&image, &dynamic), findings)?;
             let table = symbols::table(&image, &dynamic, 4, findings)?;
             let versions = versions::read(&image, &dynamic, &mut strings, &needed, 4, findings)?;
             let mut symbols = symbols::read(&image, table, &versions, &mut strings, findings);

@@ -255,23 +255,104 @@ fn dependencies_are_plain_names() {
     }
 }
 
+/// The sample with one table copied to `to`, which is in its data.
+fn moved(tag: u64, table: &str, to: u64, change: impl FnOnce(&mut Sample)) -> Built {
+    let mut built = with(|sample| {
+        sample.sections = false;
+        change(sample);
+    });
+    let (from, size) = built.tables[table];
+    let bytes = built.bytes[from as usize..(from + size) as usize].to_vec();
+    built.bytes.resize(built.bytes.len().max((to + size) as usize), 0);
+    built.put(to as usize, &bytes);
+    built.set_tag(tag, to);
+    built
+}
+
+const MOVABLE: [(u64, &str); 6] = [
+    (DT_STRTAB, "strings"),
+    (DT_SYMTAB, "symbols"),
+    (DT_GNU_HASH, "gnu"),
+    (DT_RELA, "rela"),
+    (DT_VERSYM, "versym"),
+    (DT_VERNEED, "verneed"),
+];
+
 #[test]
-fn tables_in_writable_memory_are_refused() {
-    let moved = |tag, size| {
-        let mut built = with(|sample| sample.sections = false);
-        let from = built.bytes[built.tag_at(tag) + 8..built.tag_at(tag) + 10].to_vec();
-        let from = usize::from(u16::from_le_bytes([from[0], from[1]]));
-        let bytes = built.bytes[from..from + size].to_vec();
-        built.put(TABLE as usize + 0x40, &bytes);
-        built.set_tag(tag, TABLE + 0x40);
+fn tables_among_data_that_is_relocated_are_refused() {
+    for (tag, table) in MOVABLE {
+        refused(&moved(tag, table, TABLE + 0x40, |_| {}), Code::RelocatedTable); // d13
+    }
+}
+
+#[test]
+fn tables_in_a_writable_segment_that_nothing_writes_are_reported() {
+    const APART: u64 = 0x3000;
+    let apart = |tag, table, change: &dyn Fn(&mut Sample)| {
+        let mut built = moved(tag, table, APART, change);
+        let size = built.bytes.len() as u64 - APART;
+        built.segment(SPARE, PT_LOAD, 6, APART, size, size);
         built
     };
-    let tables = Sample::new().build().tables;
-    refused(&moved(DT_STRTAB, tables["strings"].1 as usize), Code::WritableTable); // d13
-    refused(&moved(DT_SYMTAB, tables["symbols"].1 as usize), Code::WritableTable);
-    refused(&moved(DT_GNU_HASH, tables["gnu"].1 as usize), Code::WritableTable);
-    refused(&moved(DT_RELA, tables["rela"].1 as usize), Code::WritableTable);
-    refused(&moved(DT_VERSYM, tables["versym"].1 as usize), Code::WritableTable);
+    for (tag, table) in MOVABLE {
+        let object = accepted(&apart(tag, table, &|_| {}).bytes);
+        let remarks: Vec<_> = object.remarks.iter().map(|remark| (remark.code, remark.severity)).collect();
+        assert_eq!(remarks, [(Code::WritableTable, Severity::Warn)], "{table}");
+    }
+    let strings = |change: &dyn Fn(&mut Sample)| apart(DT_STRTAB, "strings", change);
+    refused(&strings(&|sample| sample.rela.push(relocation(APART, 8, 0, TEXT))), Code::RelocatedTable);
+    refused(&strings(&|sample| sample.relr = vec![APART]), Code::RelocatedTable);
+    refused(&strings(&|sample| sample.relr = vec![TABLE + 0x7f0, 0b111]), Code::RelocatedTable);
+    refused(&strings(&|sample| sample.rela.push(relocation(TABLE + 0x20, 37, 0, TEXT))), Code::RelocatedTable);
+    refused(&strings(&|sample| sample.symbols.push(("f", 0x1a, 7, TEXT))), Code::RelocatedTable);
+    for tag in [3, 0x6fff_fef7] {
+        refused(&strings(&|sample| sample.tags.push((tag, APART - 16))), Code::RelocatedTable);
+        accepted(&strings(&|sample| sample.tags.push((tag, TABLE))).bytes);
+    }
+}
+
+#[test]
+fn tables_that_share_bytes_with_the_dynamic_array_are_refused() {
+    // The array in a segment of its own, in which the string table reaches over its end.
+    let overlapping = |by: usize| {
+        let mut built = with(|sample| sample.sections = false);
+        let (array, size) = built.tables["dynamic"];
+        let (from, length) = built.tables["strings"];
+        let bytes = [
+            &built.bytes[array as usize..(array + size) as usize],
+            &built.bytes[from as usize..(from + length) as usize],
+        ]
+        .concat();
+        let at = 0x3000;
+        built.bytes.resize(at, 0);
+        built.bytes.extend(bytes);
+        let room = built.bytes.len() as u64 - at as u64;
+        built.segment(SPARE, PT_LOAD, 6, at as u64, room, room);
+        for field in [OFFSET, VADDR] {
+            built.set_segment(DYNAMIC, field, at as u64);
+        }
+        let entries = (at..at + size as usize).step_by(16);
+        for (tag, value) in [(DT_STRTAB, at as u64 + size - by as u64), (DT_STRSZ, length + by as u64)] {
+            let entry = entries.clone().find(|entry| built.bytes[*entry..*entry + 8] == tag.to_le_bytes());
+            built.put(entry.expect("the array has the tag") + 8, &value.to_le_bytes());
+        }
+        // Strings begin later by as much.
+        for tag in [DT_NEEDED, DT_SONAME] {
+            let entry = entries.clone().find(|entry| built.bytes[*entry..*entry + 8] == tag.to_le_bytes());
+            built.bytes[entry.expect("the array has the tag") + 8] += by as u8;
+        }
+        for symbol in 1..4 {
+            let name = built.table("symbols") + symbol * 24;
+            built.bytes[name] += by as u8;
+        }
+        let verneed = built.table("verneed");
+        built.bytes[verneed + 4] += by as u8;
+        built.bytes[verneed + 24] += by as u8;
+        built
+    };
+    assert_eq!(accepted(&overlapping(0).bytes).remarks[0].code, Code::WritableTable);
+    // The entry of the end is all zeros.
+    refused(&overlapping(16), Code::RelocatedTable);
 }
 
 #[test]

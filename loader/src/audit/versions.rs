@@ -2,6 +2,7 @@
 //! names a library that is not loaded, and indexes its tables with whatever number a symbol carries.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::bytes::{entry, len, u16_at, u32_at};
 use super::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dynamic};
@@ -28,6 +29,8 @@ pub(super) struct Versions<'a> {
     pub(super) by_number: BTreeMap<u16, Version>,
     /// One number per symbol; empty when the object has no versions.
     pub(super) of_symbols: &'a [[u8; 2]],
+    /// Where the lists lie, from their beginning to the furthest entry.
+    pub(super) tables: Vec<Range<u64>>,
 }
 
 /// A list of the two kinds: needed and defined versions have the same shape with other offsets.
@@ -51,22 +54,34 @@ pub(super) fn read<'a>(
     findings: &mut Findings,
 ) -> Result<Versions<'a>, Stop> {
     let mut by_number = BTreeMap::new();
+    let mut tables = Vec::new();
     // Both lists can be as long as the file: looked up, not searched.
     let table = strings.table;
     let needed: BTreeSet<_> = needed.iter().map(|span| span.of(table)).collect();
     for list in [&NEEDED, &DEFINED] {
         let Some(bytes) = list.bytes(image, dynamic, findings)? else { continue };
         let entries = dynamic.value(list.tags.1).unwrap_or(0);
-        let mut reader =
-            Reader { list, bytes, strings, needed: &needed, by_number: &mut by_number, findings, rooms: 0 };
+        let mut reader = Reader {
+            list,
+            bytes,
+            strings,
+            needed: &needed,
+            by_number: &mut by_number,
+            findings,
+            rooms: 0,
+            furthest: 0,
+        };
         reader.rooms = len(bytes.len()).checked_div(list.sizes.1).unwrap_or(0);
         reader.walk(entries)?;
+        let start = dynamic.value(list.tags.0).unwrap_or(0);
+        // The largest entry is of 20 bytes.
+        tables.push(start..start.saturating_add(len(reader.furthest)).saturating_add(20));
     }
     let of_symbols = match dynamic.value(DT_VERSYM) {
         Some(address) => image.table("the table `DT_VERSYM`", address, count.saturating_mul(2), findings)?,
         None => &[],
     };
-    Ok(Versions { by_number, of_symbols: of_symbols.as_chunks().0 })
+    Ok(Versions { by_number, of_symbols: of_symbols.as_chunks().0, tables })
 }
 
 impl List {
@@ -99,6 +114,8 @@ struct Reader<'a, 'b, 's> {
     findings: &'b mut Findings,
     /// Sublist entries that there is room for: lists whose entries share bytes would take the square of that.
     rooms: u64,
+    /// The furthest place that an entry was looked for at.
+    furthest: usize,
 }
 
 impl Reader<'_, '_, '_> {
@@ -116,10 +133,10 @@ impl Reader<'_, '_, '_> {
     }
 
     fn step(&mut self, at: usize, by: u32) -> Result<usize, Stop> {
-        usize::try_from(by)
-            .ok()
-            .and_then(|by| at.checked_add(by))
-            .ok_or_else(|| self.wrong("reaches outside its segment"))
+        let to = usize::try_from(by).ok().and_then(|by| at.checked_add(by));
+        let to = to.ok_or_else(|| self.wrong("reaches outside its segment"))?;
+        self.furthest = self.furthest.max(to);
+        Ok(to)
     }
 
     fn wrong(&mut self, what: &str) -> Stop {
