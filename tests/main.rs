@@ -6,6 +6,7 @@ mod apparmor;
 mod attacks;
 mod bad_input;
 mod calls;
+mod checksec;
 mod cli;
 #[cfg(target_arch = "x86_64")]
 mod differentials;
@@ -16,6 +17,7 @@ mod inspect;
 mod layers;
 mod prove;
 mod provenance;
+mod readelf;
 mod real_libraries;
 mod runner;
 mod structure;

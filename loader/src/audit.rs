@@ -46,7 +46,7 @@ pub use finding::{Code, Evidence, Finding, Severity};
 pub use init::When;
 pub use judge::{Denial, Subject, judge, tally};
 pub use notes::Properties;
-pub use object::{Fortified, Lack, Load, MAX_RUNS, Object, Run, Symbol, SymbolKind};
+pub use object::{Binding, Fortified, Lack, Load, MAX_RUNS, Object, Run, Symbol, SymbolKind};
 pub use report::{Facts, Import, Report, RunFact, SCHEMA, ThreadLocal, Verdict};
 
 pub(crate) use text::escaped as escape;
@@ -151,6 +151,8 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         loads: image.loads.iter().map(load).collect(),
         relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
         binds_now: dynamic.binds_now(),
+        flags: dynamic.value(DT_FLAGS).unwrap_or(0),
+        flags_1: dynamic.value(DT_FLAGS_1).unwrap_or(0),
         stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
         text_relocations: dynamic.text_relocations(),
         has_sections: !sections.is_empty(),

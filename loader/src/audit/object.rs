@@ -9,7 +9,7 @@ use super::init::{Called, When};
 use super::notes::Properties;
 use super::relocations::Relocations;
 use super::strings::Span;
-use super::symbols::{Entry, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
+use super::symbols::{Entry, STB_GNU_UNIQUE, STB_LOCAL, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
 use super::versions::{HIDDEN, Version};
 
 /// How many of the functions that run by themselves are kept: a hostile array can fill the file.
@@ -32,6 +32,9 @@ pub struct Object {
     pub(super) code: super::code::Layout,
     /// `PT_GNU_RELRO`: address and size in the image.
     pub(super) relro: Option<(u64, u64)>,
+    /// `DT_FLAGS` and `DT_FLAGS_1`; 0 where the file does not have the tag.
+    pub(super) flags: u64,
+    pub(super) flags_1: u64,
     pub(super) binds_now: bool,
     /// Flags of `PT_GNU_STACK`; `None` when it is missing, which x86_64 takes for executable.
     pub(super) stack: Option<u32>,
@@ -97,6 +100,20 @@ pub enum SymbolKind {
     Data,
 }
 
+/// Who a symbol is visible to when the loader binds names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binding {
+    /// This object alone, `STB_LOCAL`.
+    Local,
+    /// Every object, `STB_GLOBAL`.
+    Global,
+    /// Every object; where none defines it, it stays unbound, `STB_WEAK`.
+    Weak,
+    /// One definition for the whole process, whatever it was loaded for, `STB_GNU_UNIQUE`.
+    Unique,
+}
+
 /// One symbol of the dynamic symbol table. Its strings are the file's own: escape them before showing them.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbol<'a> {
@@ -108,6 +125,8 @@ pub struct Symbol<'a> {
     pub library: Option<&'a str>,
     /// What it stands for.
     pub kind: SymbolKind,
+    /// Who it is visible to.
+    pub binding: Binding,
     /// Whether it may stay unbound.
     pub weak: bool,
     /// Whether this file defines it.
@@ -131,6 +150,24 @@ impl Object {
     #[must_use]
     pub fn relro(&self) -> Option<(u64, u64)> {
         self.relro
+    }
+
+    /// Flags of `PT_GNU_STACK`; `None` when there is none, which x86_64 takes for an executable stack.
+    #[must_use]
+    pub fn stack(&self) -> Option<u32> {
+        self.stack
+    }
+
+    /// `DT_FLAGS`, bits named `DF_` in elf(5); 0 when the file does not have the tag.
+    #[must_use]
+    pub fn flags(&self) -> u64 {
+        self.flags
+    }
+
+    /// `DT_FLAGS_1`, bits named `DF_1_` in elf(5); 0 when the file does not have the tag.
+    #[must_use]
+    pub fn flags_1(&self) -> u64 {
+        self.flags_1
     }
 
     /// `DT_SONAME`, the name it goes by when it is loaded.
@@ -371,6 +408,12 @@ impl Object {
                 STT_TLS => SymbolKind::ThreadLocal,
                 _ if entry.function() => SymbolKind::Function,
                 _ => SymbolKind::Data,
+            },
+            binding: match entry.binding() {
+                STB_LOCAL => Binding::Local,
+                STB_WEAK => Binding::Weak,
+                STB_GNU_UNIQUE => Binding::Unique,
+                _ => Binding::Global,
             },
             weak: entry.binding() == STB_WEAK,
             defined: entry.defined(),

@@ -21,10 +21,10 @@ pub(super) const STT_FUNC: u8 = 2;
 const STT_SECTION: u8 = 3;
 pub(super) const STT_TLS: u8 = 6;
 pub(super) const STT_GNU_IFUNC: u8 = 10;
-const STB_LOCAL: u8 = 0;
+pub(super) const STB_LOCAL: u8 = 0;
 const STB_GLOBAL: u8 = 1;
 pub(super) const STB_WEAK: u8 = 2;
-const STB_GNU_UNIQUE: u8 = 10;
+pub(super) const STB_GNU_UNIQUE: u8 = 10;
 
 /// One entry of the table.
 #[derive(Clone, Copy, Debug)]
