@@ -93,6 +93,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     let exposed = writable::read(&image, &dynamic);
     let mut inits = init::read(&image, &dynamic, findings);
     let relocations = relocations::read(&image, &dynamic, arch, &mut inits, &exposed, findings)?;
+    relocations.packed_for(needed.iter().map(|span| span.of(strings.table)), findings);
     inits.finish(&image, findings);
     findings.settle()?;
     let (count, hash_tables) = symbol_count(&image, &dynamic, &sections, &relocations, findings)?;
@@ -150,9 +151,9 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         code: code::layout(&image),
         loads: image.loads.iter().map(load).collect(),
         relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
-        binds_now: dynamic.binds_now(),
         flags: dynamic.value(DT_FLAGS).unwrap_or(0),
         flags_1: dynamic.value(DT_FLAGS_1).unwrap_or(0),
+        binds_now: dynamic.binds_now(),
         stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
         text_relocations: dynamic.text_relocations(),
         has_sections: !sections.is_empty(),

@@ -124,6 +124,10 @@ impl Files {
             file.behind = vec![(NEEDED, evil), (0, 0)];
         });
         self.edit("ok04", |file| file.tags.insert(1, (NEEDED, file.tag(NEEDED))));
+        self.edit("ok12", |file| {
+            let strings = file.strings();
+            file.set_strings(&strings, strings.len() as u64, RW);
+        });
         let moved = |id: &str, editor: Editor| self.write(id, &editor.finish());
         moved("ok05", self.base("ok05", &["-Wl,-z,pack-relative-relocs"]));
         moved("ok06", self.base("ok06", &["-Wl,--hash-style=sysv"]));

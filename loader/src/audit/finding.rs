@@ -298,6 +298,8 @@ codes! {
     RelocationTextFlag = "ELF-RELOCATION-TEXT-FLAG", "compile every object with `-fPIC`, and link with `-z text`";
     /// A relocation that writes where it must not.
     RelocationTarget = "ELF-RELOCATION-TARGET", "compile every object with `-fPIC`; text must not be relocated";
+    /// Packed relocations (`DT_RELR`) in a file for musl, which ignores them before 1.2.4: its pointers stay unrelocated.
+    PackedForMusl = "ELF-RELR-MUSL", "link with `-z nopack-relative-relocs` for a musl that is older than 1.2.4";
     /// An initialiser or finaliser that is not code.
     Init = "ELF-INIT", "link again without editing the initialisers";
     /// An initialiser that no relocation writes.

@@ -14,7 +14,7 @@ use super::finding::{Code, Findings, Stop};
 use super::image::{Image, Segment};
 use super::init::{Initialisers, Written};
 use super::steps;
-use super::text::hex;
+use super::text::{hex, shown};
 use super::writable::Exposed;
 
 /// The size of a relocation with addend.
@@ -82,6 +82,20 @@ pub(super) struct Relocations {
     pub(super) static_tls: u64,
     /// Words of `DT_RELR`.
     pub(super) relr: u64,
+}
+
+impl Relocations {
+    /// Reports packed relocations of a file that needs the C library of musl. With glibc a version stands for them
+    /// (`GLIBC_ABI_DT_RELR`), without which an old one does not load the file; musl has no versions.
+    pub(super) fn packed_for<'a>(&self, mut needed: impl Iterator<Item = &'a str>, findings: &mut Findings) {
+        let musl = |name: &str| name == "libc.so" || name.starts_with("libc.musl-") || name.starts_with("ld-musl-");
+        if self.relr > 0
+            && let Some(name) = needed.find(|name| musl(name))
+        {
+            let what = || "the file has packed relocations, which its C library ignores before musl 1.2.4".to_owned();
+            findings.warn(Code::PackedForMusl, what).with("DT_NEEDED", || shown(name));
+        }
+    }
 }
 
 struct Pass<'a, 'b> {

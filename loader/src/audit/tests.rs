@@ -81,6 +81,22 @@ fn the_usual_variants_of_a_plugin_are_read() {
 }
 
 #[test]
+fn packed_relocations_are_reported_where_the_c_library_may_ignore_them() {
+    let needing = |needed, relr| {
+        let built = with(|sample| {
+            (sample.needed, sample.version_file) = (vec![needed], needed);
+            sample.relr = relr;
+        });
+        accepted(&built.bytes).remarks.iter().map(|remark| remark.code).collect::<Vec<_>>()
+    };
+    for musl in ["libc.so", "libc.musl-x86_64.so.1"] {
+        assert_eq!(needing(musl, vec![TABLE + 0x20]), [Code::PackedForMusl]);
+        assert_eq!(needing(musl, vec![]), []);
+    }
+    assert_eq!(needing("libc.so.6", vec![TABLE + 0x20]), []);
+}
+
+#[test]
 fn what_is_no_plugin_at_all_is_told_apart() {
     let byte = |at: usize, value: u8| edited(|built| built.bytes[at] = value);
     refused_bytes(b"", Code::Empty);
