@@ -53,8 +53,8 @@ pub(crate) use text::escaped as escape;
 
 use bytes::len;
 use dynamic::{
-    DT_FLAGS, DT_FLAGS_1, DT_JMPREL, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_RELR, DT_RELRSZ, DT_RPATH, DT_RUNPATH, DT_SONAME,
-    DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
+    DT_FLAGS, DT_FLAGS_1, DT_JMPREL, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_RELR, DT_RELRSZ, DT_RPATH, DT_RUNPATH,
+    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERSYM,
 };
 use finding::{Findings, Stop};
 use image::{PT_GNU_RELRO, PT_GNU_STACK, PT_TLS, Segment};
@@ -157,8 +157,6 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         stack: image.of_kind(PT_GNU_STACK).next().map(|stack| stack.flags),
         text_relocations: dynamic.text_relocations(),
         has_sections: !sections.is_empty(),
-        flags: dynamic.value(DT_FLAGS).unwrap_or(0),
-        flags_1: dynamic.value(DT_FLAGS_1).unwrap_or(0),
         tls: image.of_kind(PT_TLS).next().map(|tls| (tls.memsz, tls.align)),
         properties: notes::properties(&image, arch),
         separate_code: separate_code(&image, &dynamic),

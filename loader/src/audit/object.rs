@@ -41,10 +41,6 @@ pub struct Object {
     pub(super) text_relocations: bool,
     pub(super) has_sections: bool,
     pub(super) relocations: Relocations,
-    /// `DT_FLAGS`.
-    pub(super) flags: u64,
-    /// `DT_FLAGS_1`.
-    pub(super) flags_1: u64,
     /// `PT_TLS`: bytes in memory, and their alignment.
     pub(super) tls: Option<(u64, u64)>,
     pub(super) properties: Properties,
@@ -209,18 +205,6 @@ impl Object {
     #[must_use]
     pub fn loads(&self) -> &[Load] {
         &self.loads
-    }
-
-    /// `DT_FLAGS`, 0 when it is missing.
-    #[must_use]
-    pub fn flags(&self) -> u64 {
-        self.flags
-    }
-
-    /// `DT_FLAGS_1`, 0 when it is missing.
-    #[must_use]
-    pub fn flags_1(&self) -> u64 {
-        self.flags_1
     }
 
     /// What the file says of its own code.
