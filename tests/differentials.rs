@@ -262,8 +262,8 @@ const TABLE: &[Row] = &[
     ),
     row(
         "p03",
-        "system calls without any import: what the key `direct-syscalls` is for",
-        "",
+        "system calls without any import",
+        "DIRECT-SYSCALL",
         Passes,
         &["loads, system()"],
         &["loads, system()"],
@@ -309,6 +309,7 @@ unsigned = true
 [elf]
 needed = ["libc.so.6", "libm.so.6", "libstdc++.so.6", "libgcc_s.so.1", "libgood.so", "ld-linux-x86-64.so.2"]
 require = ["full-relro", "nx-stack", "no-wx", "no-textrel", "no-rpath", "no-ifunc"]
+direct-syscalls = "deny"
 [elf.imports]
 deny = ["system", "execve", "dlopen", "dlsym", "socket", "mprotect", "fork", "popen"]
 [syscalls]
