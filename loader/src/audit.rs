@@ -46,9 +46,10 @@ pub use finding::{Code, Evidence, Finding, Severity};
 pub use init::When;
 pub use judge::{Denial, Subject, judge, tally};
 pub use notes::Properties;
-pub use object::{Binding, Fortified, Lack, Load, MAX_RUNS, Object, Run, Symbol, SymbolKind};
+pub use object::{Binding, Fortified, Lack, Load, MAX_RUNS, NeededVersion, Object, Run, Symbol, SymbolKind};
 pub use report::{Facts, Import, Report, RunFact, SCHEMA, ThreadLocal, Verdict};
 
+pub(crate) use object::C_LIBRARIES;
 pub(crate) use text::escaped as escape;
 
 use bytes::len;
@@ -165,6 +166,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         runs: resolvers.chain(inits.runs()).take(MAX_RUNS).collect(),
         relocations,
         remarks: Vec::new(),
+        definitions: std::sync::OnceLock::new(),
     })
 }
 

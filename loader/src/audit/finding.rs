@@ -318,6 +318,20 @@ codes! {
     LibraryMissing = "NEEDED-NOT-FOUND", "install the library, or build the plugin without it";
     /// A library is not the file that the policy pins.
     LibraryDigest = "NEEDED-DIGEST", "install the version that was pinned, or review this one and pin its digest";
+    /// A search path of a file leads to a library that neither the machine nor the policy answers for.
+    LibraryRedirected = "NEEDED-REDIRECTED", "pin the digest of the library in `elf.needed`, or link without the search path";
+    /// A library does not go by the name it is needed by, so a loader would search once more.
+    LibraryName = "NEEDED-SONAME", "install the library under its own soname";
+    /// The file is made for another C library than cells have.
+    LibcFlavour = "LIBC-FLAVOUR", "build the plugin for the C library of this machine";
+    /// A directory of a search path that others may fill.
+    SearchPathWritable = "SEARCH-PATH-WRITABLE", "link without `-rpath`, or name a directory that only root can change";
+    /// A library lacks a version of its symbols that is needed, so loading fails.
+    VersionMissing = "SYMBOL-VERSION-MISSING", "build against a version of the library that is not newer than this machine's";
+    /// Symbols that nothing in reach defines, so loading fails.
+    Unresolved = "UNRESOLVED-SYMBOL", "link with the library that defines the symbols";
+    /// Weak symbols that nothing in reach defines.
+    UnresolvedWeak = "UNRESOLVED-WEAK", "nothing; the file has to look whether these are there before it uses them";
     /// An instruction that enters the kernel, where the policy denies direct system calls.
     DirectSyscall = "DIRECT-SYSCALL", "call the C library instead, or allow it with `direct-syscalls`; the cell's filters hold either way";
     /// Bytes of such an instruction inside another or in data.

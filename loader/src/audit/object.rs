@@ -1,6 +1,7 @@
 //! The facts of a file that has exactly one reading: what the policy judges, reports show, and later steps ask for.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use lazaret_policy::{Arch, Hardening};
 
@@ -9,8 +10,8 @@ use super::init::{Called, When};
 use super::notes::Properties;
 use super::relocations::Relocations;
 use super::strings::Span;
-use super::symbols::{Entry, STB_GNU_UNIQUE, STB_LOCAL, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
-use super::versions::{HIDDEN, Version};
+use super::symbols::{Entry, SHN_ABS, STB_GNU_UNIQUE, STB_LOCAL, STB_WEAK, STT_GNU_IFUNC, STT_TLS};
+use super::versions::{HIDDEN, VER_FLG_BASE, VER_FLG_WEAK, Version};
 
 /// How many of the functions that run by themselves are kept: a hostile array can fill the file.
 pub const MAX_RUNS: usize = 256;
@@ -54,6 +55,19 @@ pub struct Object {
     pub(super) runs: Vec<(When, Called)>,
     /// What was noticed while reading and does not make the file ambiguous.
     pub(super) remarks: Vec<Finding>,
+    /// Positions in `symbols` of what others can bind to, by name. Made when first asked: most libraries are asked often.
+    pub(super) definitions: OnceLock<Vec<u32>>,
+}
+
+/// A version that an object expects of a library, from `DT_VERNEED`. Its strings are the file's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NeededVersion<'a> {
+    /// The `DT_NEEDED` name of the library.
+    pub library: &'a str,
+    /// The version.
+    pub version: &'a str,
+    /// Whether loaders go on without it, `VER_FLG_WEAK`.
+    pub weak: bool,
 }
 
 /// One mapped part of a file.
@@ -258,6 +272,53 @@ impl Object {
         self.symbols().filter(|symbol| symbol.exported)
     }
 
+    /// Symbols that others have to define and that a relocation refers to: what a loader looks up before anything runs.
+    pub fn bound_imports(&self) -> impl Iterator<Item = Symbol<'_>> {
+        // Numbers begin with the empty first symbol, which is not kept.
+        let at = |number: &u32| self.symbols.get(usize::try_from(*number).ok()?.checked_sub(1)?);
+        let undefined = self.relocations.symbols.iter().filter_map(at).filter(|entry| !entry.defined());
+        undefined.map(|entry| self.symbol(entry))
+    }
+
+    /// What it expects of libraries, `DT_VERNEED`.
+    pub fn needed_versions(&self) -> impl Iterator<Item = NeededVersion<'_>> {
+        self.versions.values().filter_map(|version| {
+            let (library, weak) = (self.string(version.library?), version.flags & VER_FLG_WEAK != 0);
+            Some(NeededVersion { library, version: self.string(version.name), weak })
+        })
+    }
+
+    /// The versions it defines, `DT_VERDEF`, without the one that is its own name.
+    pub fn defined_versions(&self) -> impl Iterator<Item = &str> {
+        let own = self.versions.values().filter(|version| version.library.is_none());
+        own.filter(|version| version.flags & VER_FLG_BASE == 0).map(|version| self.string(version.name))
+    }
+
+    /// Whether a reference binds to this object, as `do_lookup_x` of glibc (`elf/dl-lookup.c`) decides: a version has to
+    /// be the definition's, unless the definition has none; without one, the definition that is not hidden counts.
+    #[must_use]
+    pub fn defines(&self, name: &str, version: Option<&str>) -> bool {
+        let entry = |at: &u32| usize::try_from(*at).ok().and_then(|at| self.symbols.get(at));
+        let name_of = |at: &u32| entry(at).map_or("", |entry| self.string(entry.name));
+        let order = self.definitions.get_or_init(|| {
+            let binds = |entry: &Entry| {
+                // glibc passes over a symbol at address 0, which a definition in a section never has.
+                entry.exported() && (entry.value != 0 || entry.section == SHN_ABS || entry.kind() == STT_TLS)
+            };
+            let all = (0_u32..).zip(&self.symbols).filter(|(_, entry)| binds(entry));
+            let mut order: Vec<u32> = all.map(|(at, _)| at).collect();
+            order.sort_by_key(name_of);
+            order
+        });
+        let from = order.partition_point(|at| name_of(at) < name);
+        let same = order.iter().skip(from).take_while(|at| name_of(at) == name).filter_map(entry);
+        same.into_iter().any(|entry| match (version, self.symbol(entry).version) {
+            (Some(wanted), Some(own)) => wanted == own,
+            (_, None) => true,
+            (None, Some(_)) => entry.version & HIDDEN == 0 || entry.version & !HIDDEN == 2,
+        })
+    }
+
     /// Whether a function of that name can be found in this object.
     #[must_use]
     pub fn exports_function(&self, name: &str) -> bool {
@@ -432,7 +493,7 @@ pub(super) fn is_c(name: &str) -> bool {
 }
 
 /// The names by which C libraries go: they define what others must not.
-const C_LIBRARIES: [&str; 10] = [
+pub(crate) const C_LIBRARIES: [&str; 10] = [
     "libc.so.6",
     "libm.so.6",
     "libpthread.so.0",

@@ -72,6 +72,8 @@ pub(super) struct Relocations {
     pub(super) tables: [Option<(u64, u64)>; 2],
     /// The highest symbol index in use; 0 is none.
     pub(super) last_symbol: u32,
+    /// The symbols in use, ascending: what loaders look up.
+    pub(super) symbols: Vec<u32>,
     /// Relocations with addend.
     pub(super) count: u64,
     /// Those that call a resolver of the object.
@@ -163,6 +165,8 @@ pub(super) fn read(
         pass.apply(entry);
     }
     pass.apply_packed(relr);
+    pass.sum.symbols.sort_unstable();
+    pass.sum.symbols.dedup();
     Ok(pass.sum)
 }
 
@@ -208,6 +212,10 @@ impl Pass<'_, '_> {
         steps::take(1);
         self.sum.count = self.sum.count.saturating_add(1);
         self.sum.last_symbol = self.sum.last_symbol.max(symbol);
+        // A table of functions that are called uses each once; others come in rows of the same.
+        if symbol != 0 && self.sum.symbols.last() != Some(&symbol) {
+            self.sum.symbols.push(symbol);
+        }
         let mut constant = false;
         let wrong = match Kind::of(self.arch, kind) {
             None => Some("is of a type that plugins do not need"),

@@ -14,7 +14,7 @@ use super::versions::{HIDDEN, Versions};
 pub(super) const SYMBOL: u64 = 24;
 
 const SHN_UNDEF: u16 = 0;
-const SHN_ABS: u16 = 0xfff1;
+pub(super) const SHN_ABS: u16 = 0xfff1;
 const SHN_COMMON: u16 = 0xfff2;
 
 pub(super) const STT_FUNC: u8 = 2;

@@ -21,7 +21,14 @@ pub(super) struct Version {
     pub(super) name: Span,
     /// The library that has to have it; none for a version of this object.
     pub(super) library: Option<Span>,
+    /// `VER_FLG_WEAK`: loaders go on where it is missing. `VER_FLG_BASE` stands for the file itself.
+    pub(super) flags: u16,
 }
+
+/// The version of a definition is the file's own name.
+pub(super) const VER_FLG_BASE: u16 = 1;
+/// A needed version may be missing.
+pub(super) const VER_FLG_WEAK: u16 = 2;
 
 /// The version tables.
 pub(super) struct Versions<'a> {
@@ -183,9 +190,10 @@ impl Reader<'_, '_, '_> {
             self.take_room()?;
             steps::take(1);
             let Some(aux) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
-            let (number, name, next) = (u16_at::<6, _>(aux), u32_at::<8, _>(aux), u32_at::<12, _>(aux));
+            let (flags, number) = (u16_at::<4, _>(aux), u16_at::<6, _>(aux));
+            let (name, next) = (u32_at::<8, _>(aux), u32_at::<12, _>(aux));
             let name = self.string(name)?;
-            self.define(number, Version { name, library: Some(library) });
+            self.define(number, Version { name, library: Some(library), flags });
             if (next == 0) != (left == 0) {
                 return Err(self.wrong("has a list that does not have as many entries as it says"));
             }
@@ -199,7 +207,8 @@ impl Reader<'_, '_, '_> {
         let Some(definition) = entry::<20>(self.bytes, at) else {
             return Err(self.wrong("reaches outside its segment"));
         };
-        let (number, auxes) = (u16_at::<4, _>(definition), u16_at::<6, _>(definition));
+        let (flags, number, auxes) =
+            (u16_at::<2, _>(definition), u16_at::<4, _>(definition), u16_at::<6, _>(definition));
         let (aux, next) = (u32_at::<12, _>(definition), u32_at::<16, _>(definition));
         let at = self.step(at, aux)?;
         self.take_room()?;
@@ -208,7 +217,7 @@ impl Reader<'_, '_, '_> {
             return Err(self.wrong("has a version without a name"));
         };
         let name = self.string(u32_at::<0, _>(aux))?;
-        self.define(number, Version { name, library: None });
+        self.define(number, Version { name, library: None, flags });
         Ok(next)
     }
 }
