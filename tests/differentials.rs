@@ -260,14 +260,7 @@ const TABLE: &[Row] = &[
         &["hidden library, loads"],
         &["refused"],
     ),
-    row(
-        "p03",
-        "system calls without any import",
-        "DIRECT-SYSCALL",
-        Passes,
-        &["loads, system()"],
-        &["loads, system()"],
-    ),
+    row("p03", "system calls without any import", "DIRECT-SYSCALL", Passes, &["loads, system()"], &["loads, system()"]),
     row(
         "p05",
         "memory to write to and to execute",

@@ -8,6 +8,7 @@ mod bad_input;
 mod calls;
 mod checksec;
 mod cli;
+mod closure;
 #[cfg(target_arch = "x86_64")]
 mod differentials;
 mod direct_syscalls;

@@ -1,6 +1,8 @@
 //! Third step: what the dynamic loader would see, in the plugin and in every library that it needs, and whether the policy
 //! permits it. Nothing is executed.
 
+mod gather;
+
 use std::fs::File;
 use std::io::{self, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,24 +13,20 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use self::gather::Closure;
 use crate::audit::provenance::{self, Provenance};
 use crate::audit::{self, Code, Denial, DirectSyscalls, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
 use crate::libraries::Libraries;
 use crate::open::{self, Opened};
 use crate::plan::NamedLibraries;
 use crate::reach::{self, Reach};
-use crate::trust;
-use crate::verify::{Verified, digest_of};
+use crate::search::{FoundBy, libc_of};
+use crate::trust::{self, Libc};
+use crate::verify::{LIBC, Verified, digest_of};
 
-/// Where libraries are looked for, in order: the directories that `ldconfig` of Debian and of Void knows without being
-/// told. A library elsewhere belongs into the bundle's own policy as a full file, not into a search path.
-#[cfg(target_arch = "x86_64")]
-pub(crate) const LIBRARY_DIRECTORIES: [&str; 6] =
-    ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
-/// Where libraries are looked for, in order.
-#[cfg(target_arch = "aarch64")]
-pub(crate) const LIBRARY_DIRECTORIES: [&str; 6] =
-    ["/lib/aarch64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib"];
+/// What every cell has mapped before it maps anything else, on glibc: what `lazaret-cell` needs. For an audit that no load
+/// follows; a load asks the program itself.
+const CELL_LIBRARIES: [&str; 2] = ["libgcc_s.so.1", "libc.so.6"];
 
 /// Most libraries of one plugin: as many as one message has descriptors for, with room for the others.
 const LIBRARY_LIMIT: usize = 128;
@@ -55,6 +53,9 @@ pub struct Audit {
     /// The plugin's own report. Its verdict is about the plugin alone; [`Audit::verdict`] is about everything.
     #[serde(flatten)]
     pub report: Report,
+    /// The C library it is made for, by what it needs; `None` where it needs none.
+    #[schemars(with = "Option<String>")]
+    pub libc: Option<Libc>,
     /// One for each library that would be mapped with it.
     pub libraries: Vec<LibraryAudit>,
     /// What it reaches by the names that it and its libraries import; for [`inspect`] alone.
@@ -73,11 +74,15 @@ pub struct LibraryAudit {
     pub name: String,
     /// Where it was found.
     pub path: PathBuf,
+    /// What led there.
+    pub found_by: FoundBy,
+    /// The libraries that need it, by their `DT_NEEDED` names; the plugin itself is the empty name.
+    pub needed_by: Vec<String>,
+    /// `DT_NEEDED` of the library, in order.
+    pub needs: Vec<String>,
     /// SHA-256 of the file.
     #[schemars(with = "String")]
     pub digest: Digest,
-    /// What it needs itself, its `DT_NEEDED`; nothing where it has no single reading.
-    pub needs: Vec<String>,
     /// What speaks against it. Its facts are left out: they fill pages and are not the plugin's.
     pub findings: Vec<Finding>,
     /// What it says about its making, but for paths; for [`inspect`] alone.
@@ -132,12 +137,9 @@ impl Audited {
     }
 }
 
-/// A name that is a path would lead anywhere; the audit refuses such a `DT_NEEDED`, but a `DT_SONAME` may say anything.
-pub(crate) fn find(name: &str) -> Option<PathBuf> {
-    if name.contains('/') || matches!(name, "" | "." | "..") {
-        return None;
-    }
-    LIBRARY_DIRECTORIES.iter().map(|directory| Path::new(directory).join(name)).find(|path| path.is_file())
+/// Where a library is for a process that nothing tells where to search.
+pub(crate) fn find(name: &str, machine: &Libraries) -> Option<PathBuf> {
+    Some(machine.directories(LIBC).find(name, &[])?.path)
 }
 
 impl Verified {
@@ -146,11 +148,12 @@ impl Verified {
     /// # Errors
     /// The audit, when it refuses anything that would be mapped.
     pub fn audit(self, policy: &Policy, machine: &Libraries) -> Result<Audited, Box<Audit>> {
-        let (audit, object, libraries) = audited(&self.name, &self.plugin, self.verdict.digest(), policy, machine);
+        let place = Place { name: &self.name, directory: self.directory.as_deref() };
+        let (audit, object, libraries) = audited(&place, &self.plugin, self.verdict.digest(), policy, machine);
         match (audit.verdict(), object) {
             (Verdict::Accepted, Some(object)) => {
                 tracing::info!(plugin = %audit.file, libraries = libraries.len(), "audited");
-                let Self { plugin, verdict, bundle, name: _ } = self;
+                let Self { plugin, verdict, bundle, name: _, directory: _ } = self;
                 Ok(Audited { plugin, libraries, object, bundle, verdict })
             }
             _ => Err(Box::new(audit)),
@@ -167,7 +170,8 @@ pub fn inspect(opened: &Opened, policy: &Policy) -> Audit {
 /// The same, for somebody who audits many files with the same libraries.
 pub(crate) fn inspect_among(opened: &Opened, policy: &Policy, machine: &Libraries) -> Audit {
     let name = opened.name.to_string_lossy();
-    let (mut audit, object, libraries) = audited(&name, &opened.plugin, digest_of(&opened.plugin), policy, machine);
+    let place = Place { name: &name, directory: opened.directory.as_deref() };
+    let (mut audit, object, libraries) = audited(&place, &opened.plugin, digest_of(&opened.plugin), policy, machine);
     if let Some(object) = object {
         claims_of(&mut audit, provenance::read(opened.plugin.bytes(), &object), &libraries, policy);
         let known = libraries.iter().filter_map(|(name, library)| Some((name.as_str(), library.object.as_ref().ok()?)));
@@ -208,31 +212,32 @@ fn judge_claims(bytes: &[u8], object: &Object, subject: Subject, policy: &Policy
     provenance::judge(&provenance::claims(bytes, object), subject, rules)
 }
 
+/// What the plugin is called, and the directory it lies in.
+struct Place<'a> {
+    name: &'a str,
+    directory: Option<&'a Path>,
+}
+
 fn audited(
-    name: &str,
+    place: &Place<'_>,
     plugin: &Sealed,
     digest: Digest,
     policy: &Policy,
     machine: &Libraries,
 ) -> (Audit, Option<Object>, NamedLibraries) {
-    let file = audit::escape(name);
+    let file = audit::escape(place.name);
+    let audit = |report, libc, libraries| Audit {
+        file,
+        digest,
+        report,
+        libc,
+        libraries,
+        reach: Vec::new(),
+        direct_syscalls: None,
+        provenance: None,
+    };
     match audit::read(plugin.bytes(), Arch::NATIVE) {
-        Err(findings) => {
-            let report = Report::new(None, findings);
-            (
-                Audit {
-                    file,
-                    digest,
-                    report,
-                    libraries: Vec::new(),
-                    reach: Vec::new(),
-                    direct_syscalls: None,
-                    provenance: None,
-                },
-                None,
-                Vec::new(),
-            )
-        }
+        Err(findings) => (audit(Report::new(None, findings), None, Vec::new()), None, Vec::new()),
         Ok(object) => {
             let mut findings = judge(&object, Subject::Plugin, policy);
             // Not in what it needs: the C library and everything like it calls the kernel, that is its work.
@@ -240,31 +245,26 @@ fn audited(
             findings.extend(direct.judged(policy.elf().direct_syscalls.as_ref()));
             findings.extend(judge_claims(plugin.bytes(), &object, Subject::Plugin, policy));
             let trusted_name = |finding: &Finding| finding.code == Code::SonameTrusted;
-            if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest) {
+            if findings.iter().any(trusted_name) && is_the_library_itself(&object, digest, machine) {
                 findings.retain(|finding| !trusted_name(finding));
             }
-            let mut closure = Closure { policy, machine, sealed: Vec::new(), audits: Vec::new(), missing: Vec::new() };
-            closure.add_needs_of(&object);
+            let libc = libc_of(&object);
+            let mut closure = Closure::new(&object, place.directory, policy, machine);
+            closure.gather();
+            closure.resolve();
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
             let report = Report::new(Some(&object), findings);
-            let audit = Audit {
-                file,
-                digest,
-                report,
-                libraries: closure.audits,
-                reach: Vec::new(),
-                direct_syscalls: Some(direct),
-                provenance: None,
-            };
-            (audit, Some(object), closure.sealed)
+            let (audits, sealed) = closure.finish();
+            let audit = Audit { direct_syscalls: Some(direct), ..audit(report, libc, audits) };
+            (audit, Some(object), sealed)
         }
     }
 }
 
 /// Whether the file is the installed library of its own name: it takes no other's place then.
-fn is_the_library_itself(object: &Object, digest: Digest) -> bool {
-    let installed = object.soname().and_then(find).and_then(|path| open::seal(&path).ok());
+fn is_the_library_itself(object: &Object, digest: Digest, machine: &Libraries) -> bool {
+    let installed = object.soname().and_then(|name| find(name, machine)).and_then(|path| open::seal(&path).ok());
     installed.is_some_and(|installed| digest_of(&installed) == digest)
 }
 
@@ -279,84 +279,4 @@ fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {
         Some(Denial { pattern, group: group.map(str::to_owned), origin: entry.origin.clone() })
     };
     audit::judge(object, subject, policy.elf(), &denied)
-}
-
-/// Libraries found so far, each after those that it needs.
-struct Closure<'a> {
-    policy: &'a Policy,
-    machine: &'a Libraries,
-    sealed: NamedLibraries,
-    audits: Vec<LibraryAudit>,
-    missing: Vec<Finding>,
-}
-
-impl Closure<'_> {
-    fn add_needs_of(&mut self, object: &Object) {
-        for name in object.needed() {
-            self.add(name);
-        }
-    }
-
-    fn add(&mut self, name: &str) {
-        // A name that the policy does not list is a finding of whoever needs it, and is not looked for.
-        let Some(listed) = self.policy.elf().needed.iter().find(|needed| needed.value.soname == name) else { return };
-        // What a policy pins holds for a library that every cell has, too; nothing else is asked of that.
-        let resident = self.machine.is_resident(name);
-        if self.audits.iter().any(|library| library.name == name) || (resident && listed.value.digest.is_none()) {
-            return;
-        }
-        let refuse = |code, what| Finding::new(code, Severity::Refuse, what).decided_by(Some(listed.origin.clone()));
-        let pinned = |digest: Digest| {
-            let other = listed.value.digest.filter(|pinned| *pinned != digest)?;
-            let what = format!("the library `{}` is not the one that the policy pins", audit::escape(name));
-            let finding = refuse(Code::LibraryDigest, what).with("pinned", other.to_string());
-            Some(finding.with("installed", digest.to_string()))
-        };
-        if self.audits.len() >= LIBRARY_LIMIT {
-            self.missing
-                .push(refuse(Code::LibraryMissing, format!("the plugin needs more than {LIBRARY_LIMIT} libraries")));
-            return;
-        }
-        let Some(path) = find(name) else {
-            let what = format!("the library `{}` is not installed", audit::escape(name));
-            self.missing.push(refuse(Code::LibraryMissing, what).with("searched", LIBRARY_DIRECTORIES.join(" ")));
-            return;
-        };
-        let library = match self.machine.library(&path) {
-            Ok(library) => library,
-            Err(error) => {
-                self.missing.push(refuse(Code::LibraryMissing, error.to_string()));
-                return;
-            }
-        };
-        let digest = library.digest();
-        if resident {
-            self.missing.extend(pinned(digest));
-            return;
-        }
-        let mut findings: Vec<Finding> = pinned(digest).into_iter().collect();
-        // Noted before its own needs, so that a circle of libraries ends here.
-        let at = self.audits.len();
-        let needs = library.object.iter().flat_map(Object::needed).map(audit::escape).collect();
-        self.audits.push(LibraryAudit {
-            name: name.to_owned(),
-            path,
-            digest,
-            needs,
-            findings: Vec::new(),
-            provenance: None,
-        });
-        match &library.object {
-            Ok(object) => {
-                findings.extend(judge(object, Subject::Dependency, self.policy));
-                findings.extend(judge_claims(library.sealed.bytes(), object, Subject::Dependency, self.policy));
-                self.add_needs_of(object);
-            }
-            Err(refusals) => findings.extend(refusals.iter().cloned()),
-        }
-        if let Some(audit) = self.audits.get_mut(at) {
-            audit.findings = findings;
-        }
-        self.sealed.push((name.to_owned(), library));
-    }
 }

@@ -16,6 +16,8 @@ use crate::closure::find;
 use crate::error::Error;
 use crate::open::{self, OpenError};
 use crate::plan::NamedLibraries;
+use crate::search::{CACHE, Machine};
+use crate::trust::Libc;
 use crate::verify::digest_of;
 
 /// Libraries that so many plugins need that cells are forked with them mapped: mapping the C++ library takes longer than
@@ -67,6 +69,8 @@ impl Stamp {
 pub struct Libraries {
     resident: BTreeSet<String>,
     read: Mutex<BTreeMap<PathBuf, (Stamp, Arc<Library>)>>,
+    /// Where libraries are, as of a state of the loader's cache.
+    directories: Mutex<Option<(Option<Stamp>, Arc<Machine>)>>,
 }
 
 impl Libraries {
@@ -78,7 +82,8 @@ impl Libraries {
         let mut libraries = Self::default();
         let mut next: Vec<String> = elf.libraries.iter().map(|name| (*name).to_owned()).collect();
         while let Some(name) = next.pop() {
-            if let Some(path) = find(&name).filter(|_| !libraries.resident.contains(&name)) {
+            let found = find(&name, &libraries);
+            if let Some(path) = found.filter(|_| !libraries.resident.contains(&name)) {
                 let library = libraries.library(&path)?;
                 if let Ok(object) = &library.object {
                     next.extend(object.needed().map(str::to_owned));
@@ -105,7 +110,7 @@ impl Libraries {
             return Ok(());
         }
         let missing = || OpenError::Read { path: name.into(), source: io::ErrorKind::NotFound.into() };
-        let library = self.library(&find(name).ok_or_else(missing)?)?;
+        let library = self.library(&find(name, self).ok_or_else(missing)?)?;
         if let Ok(object) = &library.object {
             // As deep as libraries need each other, which is bounded by how many there are: each is seen once.
             for needed in object.needed() {
@@ -114,6 +119,29 @@ impl Libraries {
         }
         found.push((name.to_owned(), library));
         Ok(())
+    }
+
+    /// Where libraries for a C library are. What glibc's cache says is read again when that changed.
+    pub(crate) fn directories(&self, libc: Libc) -> Arc<Machine> {
+        if libc == Libc::Musl {
+            return Arc::new(Machine::of(libc));
+        }
+        // Before the look, as with libraries.
+        let stamp = Stamp::of(Path::new(CACHE)).ok();
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some((then, machine)) if *then == stamp => Arc::clone(machine),
+            _ => {
+                let machine = Arc::new(Machine::of(libc));
+                *known = Some((stamp, Arc::clone(&machine)));
+                machine
+            }
+        }
+    }
+
+    /// The names of what the cell program has mapped; empty for an audit without a host.
+    pub(crate) fn residents(&self) -> &BTreeSet<String> {
+        &self.resident
     }
 
     pub(crate) fn is_resident(&self, name: &str) -> bool {

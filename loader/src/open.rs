@@ -123,6 +123,8 @@ pub struct Opened {
     pub(crate) signatures: Vec<SignatureBytes>,
     /// The bundle's directory, where it is one.
     pub(crate) bundle: Option<PathBuf>,
+    /// The directory it lies in, which `$ORIGIN` of a search path stands for.
+    pub(crate) directory: Option<PathBuf>,
 }
 
 impl Opened {
@@ -138,7 +140,10 @@ impl Opened {
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_owned();
         let plugin = seal(path)?;
-        Ok(Self { name, plugin, manifest: None, signatures: Vec::new(), bundle: None })
+        let directory = path
+            .parent()
+            .and_then(|parent| std::path::absolute(if parent == "" { Path::new(".") } else { parent }).ok());
+        Ok(Self { name, plugin, manifest: None, signatures: Vec::new(), bundle: None, directory })
     }
 
     /// Whether it is a bundle, and not a shared object by itself.
@@ -179,6 +184,7 @@ impl Opened {
             manifest: Some(small(&path.join("plugin.json"), MANIFEST_LIMIT)?),
             signatures: signature_names.iter().map(signature).collect::<Result<_, _>>()?,
             bundle: Some(fs::canonicalize(path).map_err(read)?),
+            directory: fs::canonicalize(path).ok(),
         })
     }
 }
@@ -227,6 +233,15 @@ pub(crate) fn seal(path: &Path) -> Result<Sealed, OpenError> {
         CopyError::TooLarge => OpenError::TooLarge { path: path.to_owned(), limit: FILE_LIMIT },
         CopyError::Io(source) => OpenError::Read { path: path.to_owned(), source },
     })
+}
+
+/// The first bytes of a file, zeros where it ends before.
+pub(crate) fn head<const N: usize>(path: &Path) -> Result<[u8; N], OpenError> {
+    let mut bytes = Vec::with_capacity(N);
+    let read = regular(path)?.take(N as u64).read_to_end(&mut bytes);
+    read.map_err(|source| OpenError::Read { path: path.to_owned(), source })?;
+    bytes.resize(N, 0);
+    Ok(std::array::from_fn(|at| bytes.get(at).copied().unwrap_or_default()))
 }
 
 /// The bytes of a small file.

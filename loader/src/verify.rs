@@ -17,6 +17,7 @@ pub struct Verified {
     pub(crate) name: String,
     pub(crate) verdict: Verdict,
     pub(crate) bundle: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
 }
 
 /// SHA-256 of a sealed copy.
@@ -51,7 +52,7 @@ impl Opened {
         let verdict = trust::verify(&evidence, document, policy.trust())?;
         let name = self.name.to_string_lossy().into_owned();
         tracing::info!(plugin = %crate::audit::escape(&name), digest = %verdict.digest(), "verified");
-        Ok(Verified { plugin: self.plugin, name, verdict, bundle: self.bundle })
+        Ok(Verified { plugin: self.plugin, name, verdict, bundle: self.bundle, directory: self.directory })
     }
 }
 
@@ -71,4 +72,4 @@ impl Verified {
 }
 
 /// The C library that this program, and so its cells, are linked with.
-const LIBC: Libc = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };
+pub(crate) const LIBC: Libc = if cfg!(target_env = "musl") { Libc::Musl } else { Libc::Glibc };

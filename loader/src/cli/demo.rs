@@ -9,9 +9,9 @@ use lazaret_policy::{Policy, State};
 
 use super::show;
 use crate::call::{Signature, Value};
-use crate::closure::LIBRARY_DIRECTORIES;
 use crate::error::{Error, ExitStatus};
 use crate::outcome::Outcome;
+use crate::search::LIBRARY_DIRECTORIES;
 use crate::{Host, Loaded, Opened};
 
 /// The plugin built from `demo/hostile.c`.

@@ -1,0 +1,90 @@
+//! Whether everything that an object expects of the libraries it needs is there: versions of symbols, and the symbols. A
+//! loader looks all of it up before anything runs (`RTLD_NOW`), so what is missing is known before a file is mapped.
+
+use std::path::Path;
+
+use crate::audit::{Code, Finding, Object, Severity, escape};
+
+/// How many symbols are named; the rest is counted.
+const NAMED_LIMIT: usize = 8;
+
+/// A library that an object needs, as it was found.
+pub(crate) struct Needed<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) object: &'a Object,
+}
+
+/// Versions that an object needs and that the library, as it was found, does not define. glibc stops for these
+/// (`elf/dl-version.c`), but not for weak ones, and not where a library defines no versions at all. musl does not look.
+pub(crate) fn version_gaps<'a>(object: &Object, find: &dyn Fn(&str) -> Option<Needed<'a>>) -> Vec<Finding> {
+    let mut gaps = Vec::new();
+    for needed in object.needed_versions().filter(|needed| !needed.weak) {
+        let Some(library) = find(needed.library) else { continue };
+        let mut defined: Vec<&str> = library.object.defined_versions().collect();
+        if defined.is_empty() || defined.contains(&needed.version) || gaps.len() >= NAMED_LIMIT {
+            continue;
+        }
+        let (version, name) = (escape(needed.version), escape(needed.library));
+        let what = format!("the version `{version}` is needed of `{name}`, which does not define it");
+        let family = family(needed.version);
+        defined.retain(|version| self::family(version) == family);
+        let newest = defined.into_iter().max_by_key(|version| numbers(version)).map(escape);
+        let gap = Finding::new(Code::VersionMissing, Severity::Refuse, what);
+        let gap = gap.with("library", crate::open::shown(library.path)).with("version", version);
+        gaps.push(gap.with("newest", newest.unwrap_or_else(|| "none of that name".to_owned())));
+    }
+    gaps
+}
+
+/// `GLIBC_2.36` is of `GLIBC`.
+fn family(version: &str) -> &str {
+    version.split_once(|c: char| c.is_ascii_digit()).map_or(version, |(family, _)| family)
+}
+
+/// `GLIBC_2.4` is older than `GLIBC_2.36`: numbers count, not letters.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(|c: char| !c.is_ascii_digit()).filter(|part| !part.is_empty());
+    parts.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
+}
+
+/// Symbols that no object in reach defines; `scope` holds the object itself, everything that it needs, and what every
+/// cell has. Strong ones make loading fail, weak ones are 0 then.
+pub(crate) fn unresolved(object: &Object, scope: &[&Object], versions: Versions) -> Vec<Finding> {
+    let (mut strong, mut weak) = (Vec::new(), Vec::new());
+    for symbol in object.bound_imports() {
+        let version = symbol.version.filter(|_| versions == Versions::Count);
+        if !scope.iter().any(|object| object.defines(symbol.name, version)) {
+            let version = symbol.version.map(|version| format!("@{version}")).unwrap_or_default();
+            let list = if symbol.weak { &mut weak } else { &mut strong };
+            list.push(escape(&format!("{}{version}", symbol.name)));
+        }
+    }
+    let strong = grouped(Code::Unresolved, Severity::Refuse, "is defined by no library in reach", strong);
+    strong.into_iter().chain(grouped(Code::UnresolvedWeak, Severity::Note, "is weak and not there", weak)).collect()
+}
+
+/// Whether the loader compares versions of symbols: musl does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Versions {
+    Count,
+    AreIgnored,
+}
+
+fn grouped(code: Code, severity: Severity, what: &str, names: Vec<String>) -> Option<Finding> {
+    let first = names.first()?;
+    let mut finding = Finding::new(code, severity, format!("the symbol `{first}` {what}"));
+    finding.times = u64::try_from(names.len()).unwrap_or(u64::MAX);
+    Some(names.into_iter().take(NAMED_LIMIT).fold(finding, |finding, name| finding.with("symbol", name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_their_numbers_and_within_their_family() {
+        let newest = ["GLIBC_2.4", "GLIBC_2.36", "GLIBC_2.2.5"].into_iter().max_by_key(|version| numbers(version));
+        assert_eq!(newest, Some("GLIBC_2.36"));
+        assert_eq!((family("GLIBC_2.36"), family("GLIBC_PRIVATE")), ("GLIBC_", "GLIBC_PRIVATE"));
+    }
+}
