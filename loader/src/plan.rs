@@ -8,6 +8,7 @@ use lazaret_policy::{
 };
 
 use crate::apparmor::Profiles;
+use crate::audit::Object;
 use crate::cell::{Cell, CellError, Confined, Enforcement, Load, Trial};
 use crate::cgroup::Delegated;
 use crate::closure::Audited;
@@ -115,7 +116,21 @@ impl Planned {
         self.load.policy.for_runner(&mut self.load.plan, kernel).map_err(CellError::Rules)?;
         // A runner has a process image of its own, so nothing of the cell program's is there for the plugin.
         let own = runner.libraries.iter().map(|(name, _)| name.as_str());
-        self.libraries = libraries.closure(&mut own.chain(self.load.object.needed()))?;
+        // What the audit found stays what it is: another search could find another file, which no pin was compared with.
+        let audited = std::mem::take(&mut self.libraries);
+        let known = |name: &str| audited.iter().find(|(known, _)| known == name).map(|(_, library)| library);
+        let objects = audited.iter().filter_map(|(_, library)| library.object.as_ref().ok());
+        let needs = own.chain(self.load.object.needed()).chain(objects.flat_map(Object::needed));
+        let mut all = libraries.closure(&mut needs.filter(|name| known(name).is_none()))?;
+        for (name, library) in &mut all {
+            if let Some(known) = known(name) {
+                *library = Arc::clone(known);
+            }
+        }
+        let rest = audited.iter().filter(|(name, _)| !all.iter().any(|(there, _)| there == name));
+        let rest: NamedLibraries = rest.cloned().collect();
+        all.extend(rest);
+        self.libraries = all;
         self.runner = Some(runner);
         Ok(self)
     }
