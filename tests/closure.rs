@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lazaret::audit::{Code, Finding, Severity};
-use lazaret::{Audit, FoundBy, Opened, inspect};
+use lazaret::{Audit, FoundBy, Opened, Value, inspect};
 
-use crate::support::{CELL, directory, host, library, policy_file};
+use crate::support::{CELL, call, directory, host, library, policy_file, returned};
 
 /// Compiles C source into a shared object.
 fn cc(compiler: &str, into: &Path, source: &str, flags: &[&str]) {
@@ -80,6 +80,18 @@ fn a_library_beside_the_plugin_is_taken_where_the_policy_pins_it_and_no_other_in
         let found = audit.libraries.iter().find(|library| library.name == "libf.so").expect("found");
         assert_eq!((found.found_by, found.needed_by.as_slice()), (FoundBy::Runpath, &[String::new()][..]));
         assert_eq!(found.path, library);
+    }
+    let mut loaded = crate::support::load(&plugin, &pinning("pins-to-load", &library)).expect("load");
+    assert_eq!(returned(call(&mut loaded.cell, "g() -> i32", &[])), Value::Signed(1), "mapped from what was found");
+}
+
+#[test]
+fn a_library_that_does_not_go_by_the_name_it_is_needed_by_is_refused_before_the_loader_misses_it() {
+    let (plugin, library) = redirecting("renamed", &["-Wl,-rpath,$ORIGIN"]);
+    for flags in [&[][..], &["-Wl,-soname,libother.so"]] {
+        cc("cc", &library, "int f(void) { return 1; }", flags);
+        let audit = audit(&plugin, &pinning("renamed", &library));
+        assert_eq!(codes(&audit), [Code::LibraryName], "{flags:?}: {}", audit.refusals());
     }
 }
 

@@ -188,11 +188,11 @@ impl<'a> Closure<'a> {
                 findings.extend(judge(object, Subject::Dependency, self.policy));
                 findings.extend(judge_claims(library.sealed.bytes(), object, Subject::Dependency, self.policy));
                 needs.extend(object.needed().map(escape));
-                let soname = object.soname().filter(|soname| *soname != name && self.libc == Libc::Glibc);
-                if let Some(soname) = soname {
-                    // Mapped from a descriptor it has no name but this one.
+                if self.libc == Libc::Glibc && object.soname() != Some(name) {
+                    // Mapped from a descriptor it has no name but its soname, and the loader would search for the other.
                     let what = format!("the library `{}` does not go by that name", escape(name));
-                    findings.push(refuse(Code::LibraryName, what).with("DT_SONAME", escape(soname)));
+                    let soname = object.soname().map_or_else(|| "none".to_owned(), escape);
+                    findings.push(refuse(Code::LibraryName, what).with("DT_SONAME", soname));
                 }
             }
             Err(refusals) => findings.extend(refusals.iter().cloned()),
