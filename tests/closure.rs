@@ -211,7 +211,8 @@ fn libraries_of_the_distribution_get_what_ldd_says_and_miss_what_ldd_says() {
     let step = if std::env::var_os("LAZARET_EVERY_LIBRARY").is_some() { 1 } else { paths.len().div_ceil(25) };
     let (mut compared, mut edges, mut differences) = (0, 0, Vec::new());
     for path in paths.iter().step_by(step.max(1)) {
-        let Some((found, text)) = ldd(path) else { continue };
+        // Nobody gets more than 128 libraries.
+        let Some((found, text)) = ldd(path).filter(|(found, _)| found.len() < 128) else { continue };
         let all: BTreeSet<&str> = found.keys().map(String::as_str).collect();
         let loader = ["ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"];
         let audit = audit(path, &listing("what-ldd-finds", all.into_iter().chain(loader)));
@@ -228,7 +229,12 @@ fn libraries_of_the_distribution_get_what_ldd_says_and_miss_what_ldd_says() {
         differences.extend(missing.map(|name| format!("{}: {name} is not found", path.display())));
         let codes = codes_of_the_file(&audit);
         let complains = text.contains("undefined symbol:") || text.contains("not found (required by");
-        if complains != codes {
+        // A library that finds its symbols in another one of the plugin's, without needing it, is no complaint of `ldd`'s and
+        // one of the audit's: a cell opens each for itself.
+        let of_itself = audit.report.findings.iter().any(|finding| {
+            matches!(finding.code, Code::Unresolved | Code::VersionMissing) && finding.severity == Severity::Refuse
+        });
+        if (complains && !codes) || (of_itself && !complains) {
             differences.push(format!(
                 "{}: ldd -r {complains}, audit {codes}\n{text}{}",
                 path.display(),
