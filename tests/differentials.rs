@@ -255,7 +255,7 @@ const TABLE: &[Row] = &[
     row(
         "p02",
         "code that runs while relocations are applied",
-        "HARDENING-NO-IFUNC",
+        "DIRECT-SYSCALL HARDENING-NO-IFUNC",
         Passes,
         &["hidden library, loads"],
         &["refused"],

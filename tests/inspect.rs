@@ -188,7 +188,7 @@ fn a_directory_stands_for_the_shared_objects_in_it_and_is_a_table() {
     let names: Vec<_> =
         answer["files"].as_array().expect("files").iter().map(|file| file["file"].as_str().expect("a name")).collect();
     assert_eq!(names, ["a.so", "b.so.1.2", "broken.so", "c.so"]);
-    let empty = scratch().join("empty");
+    let empty = scratch().join("no-objects");
     fs::create_dir_all(&empty).expect("made");
     assert!(text(&lazaret(["inspect", path(&empty)]).stderr).contains("E-NO-FILE"));
 }

@@ -63,7 +63,8 @@ enum File {
 
 /// The JSON Schema of what `--json` prints.
 fn schema() -> schemars::Schema {
-    schemars::schema_for!(Inspected<'_>)
+    let settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.into_generator().into_root_schema_for::<Inspected<'_>>()
 }
 
 /// What one file came to.
