@@ -38,6 +38,7 @@ mod tests;
 mod totality;
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use lazaret_policy::Arch;
 
@@ -165,6 +166,8 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         initialisers: len(inits.runs().filter(|(when, _)| matches!(when, When::Init | When::InitArray)).count()),
         runs: resolvers.chain(inits.runs()).take(MAX_RUNS).collect(),
         relocations,
+        c_names: OnceLock::new(),
+        functions: OnceLock::new(),
         remarks: Vec::new(),
         definitions: std::sync::OnceLock::new(),
     })

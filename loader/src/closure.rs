@@ -15,7 +15,9 @@ use serde::Serialize;
 
 use self::gather::Closure;
 use crate::audit::provenance::{self, Provenance};
-use crate::audit::{self, Code, Denial, DirectSyscalls, Finding, Object, Report, Severity, Subject, Symbol, Verdict};
+use crate::audit::{
+    self, Code, Denial, DirectSyscalls, Facts, Finding, Object, Report, Severity, Subject, Symbol, Verdict,
+};
 use crate::libraries::Libraries;
 use crate::open::{self, Opened};
 use crate::plan::NamedLibraries;
@@ -149,14 +151,17 @@ impl Verified {
     /// The audit, when it refuses anything that would be mapped.
     pub fn audit(self, policy: &Policy, machine: &Libraries) -> Result<Audited, Box<Audit>> {
         let place = Place { name: &self.name, directory: self.directory.as_deref() };
-        let (audit, object, libraries) = audited(&place, &self.plugin, self.verdict.digest(), policy, machine);
+        let (mut audit, object, libraries) = audited(&place, &self.plugin, self.verdict.digest(), policy, machine);
         match (audit.verdict(), object) {
             (Verdict::Accepted, Some(object)) => {
                 tracing::info!(plugin = %audit.file, libraries = libraries.len(), "audited");
                 let Self { plugin, verdict, bundle, name: _, directory: _ } = self;
                 Ok(Audited { plugin, libraries, object, bundle, verdict })
             }
-            _ => Err(Box::new(audit)),
+            (_, object) => {
+                audit.report.facts = object.as_ref().map(Facts::of);
+                Err(Box::new(audit))
+            }
         }
     }
 }
@@ -173,6 +178,7 @@ pub(crate) fn inspect_among(opened: &Opened, policy: &Policy, machine: &Librarie
     let place = Place { name: &name, directory: opened.directory.as_deref() };
     let (mut audit, object, libraries) = audited(&place, &opened.plugin, digest_of(&opened.plugin), policy, machine);
     if let Some(object) = object {
+        audit.report.facts = Some(Facts::of(&object));
         claims_of(&mut audit, provenance::read(opened.plugin.bytes(), &object), &libraries, policy);
         let known = libraries.iter().filter_map(|(name, library)| Some((name.as_str(), library.object.as_ref().ok()?)));
         let libraries: Vec<_> = known.collect();
@@ -254,7 +260,7 @@ fn audited(
             closure.resolve();
             findings.append(&mut closure.missing);
             findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
-            let report = Report::new(Some(&object), findings);
+            let report = Report::of_findings(findings);
             let (audits, sealed) = closure.finish();
             let audit = Audit { direct_syscalls: Some(direct), ..audit(report, libc, audits) };
             (audit, Some(object), sealed)

@@ -1,9 +1,10 @@
 //! Whether everything that an object expects of the libraries it needs is there: versions of symbols, and the symbols. A
 //! loader looks all of it up before anything runs (`RTLD_NOW`), so what is missing is known before a file is mapped.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::audit::{Code, Finding, Object, Severity, escape};
+use crate::audit::{Code, Finding, Object, Severity, Symbol, escape};
 
 /// How many symbols are named; the rest is counted.
 const NAMED_LIMIT: usize = 8;
@@ -47,17 +48,24 @@ fn numbers(version: &str) -> Vec<u64> {
     parts.map(|part| part.parse().unwrap_or(u64::MAX)).collect()
 }
 
-/// Symbols that no object in reach defines; `scope` holds the object itself, everything that it needs, and what every
-/// cell has. Strong ones make loading fail, weak ones are 0 then.
-pub(crate) fn unresolved(object: &Object, scope: &[&Object], versions: Versions) -> Vec<Finding> {
+/// Symbols that no object in reach defines: neither the object itself, nor what it needs, nor what every cell has, which are
+/// its `libraries`. Strong ones make loading fail, weak ones are 0 then.
+pub(crate) fn unresolved(object: &Object, libraries: &[&Object], versions: Versions) -> Vec<Finding> {
+    let defined = |object: &Object, symbol: &Symbol<'_>| {
+        object.defines(symbol.name, symbol.version.filter(|_| versions == Versions::Count))
+    };
+    let elsewhere = |symbol: &Symbol<'_>| libraries.iter().any(|library| defined(library, symbol));
+    let mut open: Vec<_> = object.bound_imports().filter(|symbol| !elsewhere(symbol)).collect();
+    // Seldom one of its own, which a look at all of them shows; to sort a hundred thousand for that takes longer.
+    let names: BTreeSet<&str> = open.iter().map(|symbol| symbol.name).collect();
+    if !names.is_empty() && object.exports().any(|symbol| names.contains(symbol.name)) {
+        open.retain(|symbol| !defined(object, symbol));
+    }
     let (mut strong, mut weak) = (Vec::new(), Vec::new());
-    for symbol in object.bound_imports() {
-        let version = symbol.version.filter(|_| versions == Versions::Count);
-        if !scope.iter().any(|object| object.defines(symbol.name, version)) {
-            let version = symbol.version.map(|version| format!("@{version}")).unwrap_or_default();
-            let list = if symbol.weak { &mut weak } else { &mut strong };
-            list.push(escape(&format!("{}{version}", symbol.name)));
-        }
+    for symbol in open {
+        let version = symbol.version.map(|version| format!("@{version}")).unwrap_or_default();
+        let list = if symbol.weak { &mut weak } else { &mut strong };
+        list.push(escape(&format!("{}{version}", symbol.name)));
     }
     let strong = grouped(Code::Unresolved, Severity::Refuse, "is defined by no library in reach", strong);
     strong.into_iter().chain(grouped(Code::UnresolvedWeak, Severity::Note, "is weak and not there", weak)).collect()

@@ -6,6 +6,9 @@
 mod anchors;
 mod x86;
 
+use std::ops::Range;
+use std::thread;
+
 use lazaret_policy::{Arch, Origin, syscall_name};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,6 +22,9 @@ use anchors::Anchors;
 
 /// How many instructions, and how many other places, are described: a hostile file is nothing but such bytes.
 pub const MAX_PLACES: usize = 64;
+
+/// How many bytes of code are worth another thread: searching them takes a millisecond.
+const SHARE: usize = 4 << 20;
 
 /// How many words of aarch64 before an `svc` are searched for its number: what a compiler puts there are arguments.
 const NEARBY_WORDS: usize = 12;
@@ -142,20 +148,55 @@ pub(super) fn layout(image: &Image<'_>) -> Layout {
 /// tables that read like instructions.
 #[must_use]
 pub fn direct_syscalls(bytes: &[u8], object: &Object) -> DirectSyscalls {
-    let mut anchors = Anchors::new(bytes, object);
     let mut found = DirectSyscalls::default();
     for part in &object.code.executable {
         let code = part.bytes(bytes);
         found.searched = found.searched.saturating_add(len(code.len()));
-        match object.arch {
-            Arch::X86_64 => x86::search(code, part, &mut anchors, &mut found),
-            Arch::Aarch64 => search_words(code, part, &mut anchors, &mut found),
+        let threads = thread::available_parallelism().map_or(1, usize::from).min(code.len().div_ceil(SHARE).max(1));
+        let share = code.len().div_ceil(threads).next_multiple_of(4);
+        let search = |index: usize| {
+            let begin = index.saturating_mul(share);
+            let range = begin.min(code.len())..begin.saturating_add(share).min(code.len());
+            let mut found = DirectSyscalls::default();
+            let anchors = Anchors::new(bytes, object);
+            match object.arch {
+                Arch::X86_64 => x86::search(code, range, part, &anchors, &mut found),
+                Arch::Aarch64 => search_words(code, range, part, &anchors, &mut found),
+            }
+            found
+        };
+        if threads == 1 {
+            found.append(search(0));
+            continue;
         }
+        thread::scope(|scope| {
+            let search = &search;
+            let shares: Vec<_> = (0..threads).map(|index| scope.spawn(move || search(index))).collect();
+            for share in shares {
+                match share.join() {
+                    Ok(part) => found.append(part),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
     }
     found
 }
 
 impl DirectSyscalls {
+    /// Adds what was found behind.
+    fn append(&mut self, other: Self) {
+        for place in other.places {
+            let count = self.places.iter().filter(|before| before.instruction == place.instruction).count();
+            if count < MAX_PLACES {
+                self.places.push(place);
+            }
+        }
+        self.instructions = self.instructions.saturating_add(other.instructions);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+        self.decoded = self.decoded.saturating_add(other.decoded);
+    }
+
     /// Counts one place, and describes it if there is room.
     fn add(
         &mut self,
@@ -164,7 +205,7 @@ impl DirectSyscalls {
         at: usize,
         part: &Part,
         number: Option<u64>,
-        anchors: &mut Anchors<'_>,
+        anchors: &Anchors<'_>,
     ) {
         let count = if instruction { &mut self.instructions } else { &mut self.bytes };
         *count = count.saturating_add(1);
@@ -179,7 +220,7 @@ impl DirectSyscalls {
             instruction,
             address,
             offset: part.offset.saturating_add(len(at)),
-            symbol: anchors.symbol(address).map(|(name, from)| (shown(name), from)),
+            symbol: anchors.object.symbol_at(address).map(|(name, from)| (shown(name), from)),
             number,
             name: call.and_then(|number| syscall_name(arch, u32::try_from(number).ok()?)),
         });
@@ -224,14 +265,18 @@ impl Place {
 }
 
 /// Instructions of aarch64 are words, so there is no doubt what is one; only whether a word is data.
-fn search_words(code: &[u8], part: &Part, anchors: &mut Anchors<'_>, found: &mut DirectSyscalls) {
+fn search_words(code: &[u8], within: Range<usize>, part: &Part, anchors: &Anchors<'_>, found: &mut DirectSyscalls) {
     // Arm ARM, C6.2: SVC; the kernel ignores its immediate.
     let svc = |word: u32| word & 0xffe0_001f == 0xd400_0001;
     let skip = part.address.wrapping_neg() & 3;
     let skip = usize::try_from(skip).unwrap_or(0);
     let words = code.get(skip..).unwrap_or_default().as_chunks().0;
+    // Words that begin in the range.
+    let word_of = |at: usize| at.saturating_sub(skip).div_ceil(4).min(words.len());
+    let within = word_of(within.start)..word_of(within.end);
     // In blocks, each looked over without a branch.
-    for (block, first) in words.chunks(256).zip((0_usize..).step_by(256)) {
+    let searched = words.get(within.clone()).unwrap_or_default();
+    for (block, first) in searched.chunks(256).zip((within.start..).step_by(256)) {
         if !block.iter().fold(false, |any, word| any | svc(u32::from_le_bytes(*word))) {
             continue;
         }

@@ -44,7 +44,8 @@ pub(super) fn of(object: &Object, subject: Subject) -> Vec<Finding> {
     if object.soname().is_none() {
         note(Code::NoSoname, "the file has no name of its own (`DT_SONAME`)".to_owned());
     }
-    let risky: Vec<&str> = object.imports().map(|symbol| symbol.name).filter(|name| UNSAFE.contains(name)).collect();
+    let imports = object.c_names().filter(|symbol| !symbol.defined);
+    let risky: Vec<&str> = imports.map(|symbol| symbol.name).filter(|name| UNSAFE.contains(name)).collect();
     if !risky.is_empty() {
         note(
             Code::UnsafeFunction,
@@ -66,7 +67,7 @@ fn interposes(object: &Object, subject: Subject) -> Option<Finding> {
     let mut first = None;
     // Every file may have the two that older linkers make.
     let own = |name: &str| matches!(name, "_init" | "_fini");
-    for symbol in object.exports().filter(|symbol| is_c(symbol.name) && !own(symbol.name)) {
+    for symbol in object.c_names().filter(|symbol| symbol.exported && is_c(symbol.name) && !own(symbol.name)) {
         count = count.saturating_add(1);
         first = first.or(Some(symbol.value));
         if names.len() < MAX_NAMED {

@@ -53,10 +53,14 @@ pub struct Object {
     pub(super) initialisers: u64,
     /// The first of what runs by itself.
     pub(super) runs: Vec<(When, Called)>,
+    /// See [`Object::c_names`].
+    pub(super) c_names: OnceLock<Vec<usize>>,
+    /// See [`Object::functions`].
+    pub(super) functions: OnceLock<Vec<(u64, u64, u32)>>,
     /// What was noticed while reading and does not make the file ambiguous.
     pub(super) remarks: Vec<Finding>,
     /// Positions in `symbols` of what others can bind to, by name. Made when first asked: most libraries are asked often.
-    pub(super) definitions: OnceLock<Vec<u32>>,
+    pub(super) definitions: OnceLock<[Vec<u32>; 2]>,
 }
 
 /// A version that an object expects of a library, from `DT_VERNEED`. Its strings are the file's own.
@@ -257,6 +261,14 @@ impl Object {
         })
     }
 
+    /// Where those are that the file itself has, in no order; nothing is searched for.
+    pub(super) fn run_addresses(&self) -> impl Iterator<Item = u64> {
+        self.runs.iter().filter_map(|(_, called)| match called {
+            Called::Address(address) => Some(*address),
+            Called::Symbol(_) | Called::Unknown => None,
+        })
+    }
+
     /// Every symbol of the dynamic symbol table, in its order.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol<'_>> {
         self.symbols.iter().map(|entry| self.symbol(entry))
@@ -298,25 +310,44 @@ impl Object {
     /// be the definition's, unless the definition has none; without one, the definition that is not hidden counts.
     #[must_use]
     pub fn defines(&self, name: &str, version: Option<&str>) -> bool {
-        let entry = |at: &u32| usize::try_from(*at).ok().and_then(|at| self.symbols.get(at));
-        let name_of = |at: &u32| entry(at).map_or("", |entry| self.string(entry.name));
-        let order = self.definitions.get_or_init(|| {
+        let found =
+            |list: &[u32], key: (&str, Option<&str>)| list.binary_search_by_key(&key, |at| self.key(*at)).is_ok();
+        let [all, unhidden] = self.definitions();
+        match version {
+            Some(version) => found(all, (name, Some(version))) || found(all, (name, None)),
+            None => {
+                let at = unhidden.partition_point(|at| self.key(*at).0 < name);
+                unhidden.get(at).is_some_and(|at| self.key(*at).0 == name)
+            }
+        }
+    }
+
+    /// Definitions by name and version, all of them and those that a reference without a version binds to. Sorted, so that a
+    /// million of one name cost no more than others.
+    fn definitions(&self) -> &[Vec<u32>; 2] {
+        self.definitions.get_or_init(|| {
             let binds = |entry: &Entry| {
                 // glibc passes over a symbol at address 0, which a definition in a section never has.
                 entry.exported() && (entry.value != 0 || entry.section == SHN_ABS || entry.kind() == STT_TLS)
             };
             let all = (0_u32..).zip(&self.symbols).filter(|(_, entry)| binds(entry));
-            let mut order: Vec<u32> = all.map(|(at, _)| at).collect();
-            order.sort_by_key(name_of);
-            order
-        });
-        let from = order.partition_point(|at| name_of(at) < name);
-        let same = order.iter().skip(from).take_while(|at| name_of(at) == name).filter_map(entry);
-        same.into_iter().any(|entry| match (version, self.symbol(entry).version) {
-            (Some(wanted), Some(own)) => wanted == own,
-            (_, None) => true,
-            (None, Some(_)) => entry.version & HIDDEN == 0 || entry.version & !HIDDEN == 2,
+            let mut all: Vec<u32> = all.map(|(at, _)| at).collect();
+            all.sort_by_key(|at| self.key(*at));
+            let unhidden = |at: &u32| {
+                let number = self.entry(*at).map_or(0, |entry| entry.version);
+                self.key(*at).1.is_none() || number & HIDDEN == 0 || number & !HIDDEN == 2
+            };
+            let unhidden = all.iter().copied().filter(unhidden).collect();
+            [all, unhidden]
         })
+    }
+
+    fn entry(&self, at: u32) -> Option<&Entry> {
+        self.symbols.get(usize::try_from(at).ok()?)
+    }
+
+    fn key(&self, at: u32) -> (&str, Option<&str>) {
+        self.entry(at).map(|entry| self.symbol(entry)).map_or(("", None), |symbol| (symbol.name, symbol.version))
     }
 
     /// Whether a function of that name can be found in this object.
@@ -325,20 +356,40 @@ impl Object {
         self.symbols.iter().any(|entry| entry.exported() && entry.function() && self.string(entry.name) == name)
     }
 
-    /// The function that an address, relative to the load address, lies in or behind, and how far from its start. A
-    /// search through all symbols: made for the one address of a crash or a violation.
+    /// The function that an address, relative to the load address, lies in or behind, and how far from its
+    /// start.
     #[must_use]
     pub fn symbol_at(&self, address: u64) -> Option<(&str, u64)> {
         let nearest = self.function_before(address)?;
         Some((self.string(nearest.name), address.checked_sub(nearest.value)?))
     }
 
-    fn function_before(&self, address: u64) -> Option<&Entry> {
+    /// The function that begins nearest at or before an address, in the same segment.
+    pub(super) fn function_before(&self, address: u64) -> Option<&Entry> {
         let load = self.loads.iter().find(|load| address.checked_sub(load.address).is_some_and(|at| at < load.size))?;
-        let functions = self.symbols.iter().filter(|entry| entry.defined() && entry.function());
-        let before = functions.filter(|entry| entry.value <= address && entry.value >= load.address);
-        // The longest of several names for one address says most often where one is; aliases have size 0.
-        before.max_by_key(|entry| (entry.value, entry.size))
+        let at = self.functions().partition_point(|entry| entry.0 <= address).checked_sub(1)?;
+        let (value, _, index) = self.functions().get(at)?;
+        self.symbols.get(usize::try_from(*index).ok()?).filter(|_| *value >= load.address)
+    }
+
+    /// Symbols whose name a C library or a compiler knows. Looked for once: that takes longer than all that is asked of them.
+    pub(super) fn c_names(&self) -> impl Iterator<Item = Symbol<'_>> {
+        let known = |entry: &Entry| lazaret_policy::groups_of(self.string(entry.name)).next().is_some();
+        let found = self.c_names.get_or_init(|| {
+            self.symbols.iter().zip(0_usize..).filter(|(entry, _)| known(entry)).map(|(_, index)| index).collect()
+        });
+        found.iter().filter_map(|index| self.symbols.get(*index)).map(|entry| self.symbol(entry))
+    }
+
+    /// Where functions begin, how long they are, and their symbols. Of several names for one address the longest is last, which
+    /// says most often where one is: aliases have size 0. Sorted when it is first asked for, since most files never are.
+    pub(super) fn functions(&self) -> &[(u64, u64, u32)] {
+        self.functions.get_or_init(|| {
+            let named = self.symbols.iter().zip(0_u32..).filter(|(entry, _)| entry.defined() && entry.function());
+            let mut functions: Vec<_> = named.map(|(entry, index)| (entry.value, entry.size, index)).collect();
+            functions.sort_unstable();
+            functions
+        })
     }
 
     /// Why the object does not have a property, with the numbers that show it; `None` when it has it.
@@ -391,7 +442,7 @@ impl Object {
             Hardening::NoTextrel => None,
             Hardening::StackProtector => {
                 let checks = |name: &str| matches!(name, "__stack_chk_fail" | "__stack_chk_guard");
-                let none = !self.symbols().any(|symbol| checks(symbol.name));
+                let none = !self.c_names().any(|symbol| checks(symbol.name));
                 none.then(|| lack("no function of the file checks its stack before it returns", Vec::new())).flatten()
             }
             Hardening::Fortify => {
@@ -428,8 +479,8 @@ impl Object {
     /// How many functions of the C library the file calls by their checking twin, and how many that have one without it.
     pub(super) fn fortified(&self) -> Fortified {
         let mut sum = Fortified::default();
-        for symbol in self.imports() {
-            if symbol.name.starts_with("__") && symbol.name.ends_with("_chk") && is_c(symbol.name) {
+        for symbol in self.c_names().filter(|symbol| !symbol.defined) {
+            if symbol.name.starts_with("__") && symbol.name.ends_with("_chk") {
                 sum.checked = sum.checked.saturating_add(1);
             } else if is_c(&format!("__{}_chk", symbol.name)) {
                 sum.unchecked = sum.unchecked.saturating_add(1);

@@ -131,9 +131,19 @@ impl Report {
     /// Names are kept once per symbol and escaped: at most fifty times the file, where a linker's output takes about once.
     #[must_use]
     pub fn new(object: Option<&Object>, findings: Vec<Finding>) -> Self {
-        let refused = object.is_none() || findings.iter().any(|finding| finding.severity == Severity::Refuse);
+        let mut report = Self::of_findings(findings);
+        if object.is_none() {
+            report.verdict = Verdict::Refused;
+        }
+        report.facts = object.map(Facts::of);
+        report
+    }
+
+    /// A report of findings about an object whose facts nobody reads: a load decides by the findings.
+    pub(crate) fn of_findings(findings: Vec<Finding>) -> Self {
+        let refused = findings.iter().any(|finding| finding.severity == Severity::Refuse);
         let verdict = if refused { Verdict::Refused } else { Verdict::Accepted };
-        Self { schema: SCHEMA, verdict, findings, facts: object.map(Facts::of) }
+        Self { schema: SCHEMA, verdict, findings, facts: None }
     }
 }
 

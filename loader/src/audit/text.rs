@@ -17,6 +17,9 @@ pub(super) fn shown(text: &str) -> String {
 
 /// As [`shown`], uncut: for names that a program compares. Two different strings never look the same.
 pub(crate) fn escaped(text: &str) -> String {
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'\\' && byte != b'`') {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     text.chars().for_each(|c| push(&mut out, c));
     out

@@ -264,7 +264,7 @@ impl<'a> Closure<'a> {
             Some(Needed { path: &member.found.path, object: member.library.object.as_ref().ok()? })
         };
         let gaps = if versions == Versions::Count { resolve::version_gaps(object, &find) } else { Vec::new() };
-        let mut scope = vec![object];
+        let mut libraries = Vec::new();
         let mut absent = BTreeSet::new();
         let mut seen = BTreeSet::new();
         let own = at.and_then(|at| self.members.get(at)).map(|member| member.name.as_str());
@@ -276,7 +276,7 @@ impl<'a> Closure<'a> {
             }
             match member(name).and_then(|member| member.library.object.as_ref().ok()) {
                 Some(object) => {
-                    scope.push(object);
+                    libraries.push(object);
                     next.extend(object.needed());
                 }
                 None => _ = absent.insert(name),
@@ -284,7 +284,7 @@ impl<'a> Closure<'a> {
         }
         if absent.is_empty() {
             // A version that is missing takes its symbols with it: said once.
-            let unresolved = resolve::unresolved(object, &scope, versions);
+            let unresolved = resolve::unresolved(object, &libraries, versions);
             let repeated = |finding: &Finding| !gaps.is_empty() && finding.code == Code::Unresolved;
             let rest: Vec<_> = unresolved.into_iter().filter(|finding| !repeated(finding)).collect();
             return gaps.into_iter().chain(rest).collect();

@@ -1,6 +1,6 @@
 //! Groups of imported symbols, as data, and the question `imports.deny` asks of each import.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -27,7 +27,7 @@ struct Tables {
     /// Name with `@`, the fine groups it stands for, and why it exists. A fine group stands for itself.
     groups: BTreeMap<String, SymbolGroup>,
     /// Fine groups, without `@`, by symbol.
-    by_symbol: BTreeMap<String, BTreeSet<String>>,
+    by_symbol: HashMap<String, BTreeSet<String>>,
 }
 
 /// One group that `imports.deny` may name.
@@ -46,7 +46,7 @@ pub const UNKNOWN_SYMBOLS: &str = "unknown";
 static TABLES: LazyLock<Tables> = LazyLock::new(|| {
     let data: Data = toml::from_str(include_str!("../../data/symbol-groups.toml")).expect("shipped data, tested");
     let mut groups = BTreeMap::new();
-    let mut by_symbol: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut by_symbol: HashMap<String, BTreeSet<String>> = HashMap::new();
     for (name, group) in &data.group {
         let itself = SymbolGroup { members: vec![name.clone()], why: group.description.clone() };
         groups.insert(format!("@{name}"), itself);
@@ -73,7 +73,12 @@ pub fn symbol_groups() -> &'static BTreeMap<String, SymbolGroup> {
 
 /// The fine groups of a symbol, without `@`; none for a symbol that no C library exports.
 pub fn groups_of(symbol: &str) -> impl Iterator<Item = &'static str> {
-    TABLES.by_symbol.get(symbol).into_iter().flatten().map(String::as_str)
+    known(symbol).into_iter().flatten().map(String::as_str)
+}
+
+fn known(symbol: &str) -> Option<&'static BTreeSet<String>> {
+    // Names of C++ and of Rust, of which a large file has a hundred thousand and no C library any.
+    if symbol.starts_with("_Z") || symbol.starts_with("_R") { None } else { TABLES.by_symbol.get(symbol) }
 }
 
 impl ElfRules {
@@ -93,12 +98,15 @@ impl ElfRules {
     /// A symbol is denied when its name is listed, or when one of its groups is listed or belongs to a listed composite.
     #[must_use]
     pub fn denied_by(&self, symbol: &str) -> Option<(&Placed<SymbolPattern>, Option<&'static str>)> {
+        // Looked up once: most symbols of a file are in no group.
+        let groups = known(symbol);
         self.imports_deny.iter().find_map(|denied| match &denied.value {
             SymbolPattern::Name(name) => (name == symbol).then_some((denied, None)),
             SymbolPattern::Group(group) => {
+                let fine = groups?;
                 let members = &TABLES.groups.get(group)?.members;
-                let decided = groups_of(symbol).find(|fine| members.iter().any(|member| member == fine))?;
-                Some((denied, Some(decided)))
+                let decided = fine.iter().find(|fine| members.contains(fine))?;
+                Some((denied, Some(decided.as_str())))
             }
         })
     }
@@ -130,6 +138,11 @@ mod tests {
             assert!(name.starts_with('@'), "{name}");
             members.iter().for_each(|member| assert!(data.group.contains_key(member), "{name}: {member}"));
         }
+    }
+
+    #[test]
+    fn no_symbol_has_a_mangled_name() {
+        assert!(TABLES.by_symbol.keys().all(|symbol| known(symbol).is_some()));
     }
 
     #[test]

@@ -24,14 +24,20 @@ pub(super) const MAX_RUN: usize = 2 << 10;
 /// How many bytes before an instruction its number may be loaded: arguments are loaded in between.
 const NEARBY: usize = 64;
 
-/// Searches one part.
-pub(super) fn search(code: &[u8], part: &Part, anchors: &mut Anchors<'_>, found: &mut DirectSyscalls) {
+/// Searches what begins in a range of one part. Decoding may begin before it.
+pub(super) fn search(
+    code: &[u8],
+    within: Range<usize>,
+    part: &Part,
+    anchors: &Anchors<'_>,
+    found: &mut DirectSyscalls,
+) {
     let finders = BYTES.map(|(bytes, kind)| (Finder::new(&bytes).into_owned(), kind));
     let mut sweep = Sweep::new(code, part.address);
     let mut finds: Vec<(usize, Kind)> = Vec::new();
-    for begin in (0..code.len()).step_by(CHUNK) {
+    for begin in within.clone().step_by(CHUNK) {
         // One byte more, which the last find of a chunk needs; the next chunk finds nothing that begins before it.
-        let end = begin.saturating_add(CHUNK).saturating_add(1).min(code.len());
+        let end = begin.saturating_add(CHUNK).min(within.end).saturating_add(1).min(code.len());
         let chunk = code.get(begin..end).unwrap_or_default();
         finds.clear();
         for (finder, kind) in &finders {
