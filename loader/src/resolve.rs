@@ -58,7 +58,7 @@ pub(crate) fn unresolved(object: &Object, libraries: &[&Object], versions: Versi
     let mut open: Vec<_> = object.bound_imports().filter(|symbol| !elsewhere(symbol)).collect();
     // Seldom one of its own, which a look at all of them shows; to sort a hundred thousand for that takes longer.
     let names: BTreeSet<&str> = open.iter().map(|symbol| symbol.name).collect();
-    if !names.is_empty() && object.exports().any(|symbol| names.contains(symbol.name)) {
+    if !names.is_empty() && object.exports_one_of(&names) {
         open.retain(|symbol| !defined(object, symbol));
     }
     let (mut strong, mut weak) = (Vec::new(), Vec::new());

@@ -44,7 +44,7 @@ pub fn judge(
     denied: &dyn Fn(&Symbol<'_>) -> Option<Denial>,
 ) -> Vec<Finding> {
     let mut findings = needed(object, rules);
-    findings.extend(imports(object, subject, denied));
+    findings.extend(imports(object, subject, rules, denied));
     if subject == Subject::Plugin {
         findings.extend(exports(object, rules));
         findings.extend(soname(object, rules));
@@ -77,8 +77,16 @@ fn needed(object: &Object, rules: &ElfRules) -> Vec<Finding> {
 }
 
 /// Every name counts, defined or not: loaders bind a symbol that the file defines itself to the library's all the same.
-fn imports(object: &Object, subject: Subject, denied: &dyn Fn(&Symbol<'_>) -> Option<Denial>) -> Vec<Finding> {
-    let hits = object.symbols().filter(|symbol| !symbol.name.is_empty());
+fn imports(
+    object: &Object,
+    subject: Subject,
+    rules: &ElfRules,
+    denied: &dyn Fn(&Symbol<'_>) -> Option<Denial>,
+) -> Vec<Finding> {
+    // Where groups alone deny, a hundred thousand names that are in none need not be asked about.
+    let all = rules.denies_outside_groups().then(|| object.symbols().filter(|symbol| !symbol.name.is_empty()));
+    let known = all.is_none().then(|| object.c_names());
+    let hits = all.into_iter().flatten().chain(known.into_iter().flatten());
     let hits = hits.filter_map(|symbol| Some((denied(&symbol)?, symbol)));
     match subject {
         Subject::Plugin => {

@@ -1,6 +1,6 @@
 //! The facts of a file that has exactly one reading: what the policy judges, reports show, and later steps ask for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use lazaret_policy::{Arch, Hardening};
@@ -379,6 +379,14 @@ impl Object {
             self.symbols.iter().zip(0_usize..).filter(|(entry, _)| known(entry)).map(|(_, index)| index).collect()
         });
         found.iter().filter_map(|index| self.symbols.get(*index)).map(|entry| self.symbol(entry))
+    }
+
+    /// Whether it exports one of some names. Those that a C library knows are in a short list.
+    pub(crate) fn exports_one_of(&self, names: &BTreeSet<&str>) -> bool {
+        if names.iter().all(|name| lazaret_policy::groups_of(name).next().is_some()) {
+            return self.c_names().any(|symbol| symbol.exported && names.contains(symbol.name));
+        }
+        self.exports().any(|symbol| names.contains(symbol.name))
     }
 
     /// Where functions begin, how long they are, and their symbols. Of several names for one address the longest is last, which

@@ -93,6 +93,16 @@ impl ElfRules {
         })
     }
 
+    /// Whether `imports.deny` can deny a symbol that is in no group: by its name, or as unknown.
+    #[must_use]
+    pub fn denies_outside_groups(&self) -> bool {
+        self.group_denied_by(UNKNOWN_SYMBOLS).is_some()
+            || self.imports_deny.iter().any(|denied| match &denied.value {
+                SymbolPattern::Name(name) => known(name).is_none(),
+                SymbolPattern::Group(_) => false,
+            })
+    }
+
     /// The entry of `imports.deny` that a symbol falls under, and the fine group that decided, if a group did.
     ///
     /// A symbol is denied when its name is listed, or when one of its groups is listed or belongs to a listed composite.
