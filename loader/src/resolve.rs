@@ -9,6 +9,10 @@ use crate::audit::{Code, Finding, Object, Severity, Symbol, escape};
 /// How many symbols are named; the rest is counted.
 const NAMED_LIMIT: usize = 8;
 
+/// Weak symbols that compilers put into every shared object, for a profiler and for transactions that hardly anybody has.
+const NOWHERE: [&str; 4] =
+    ["__gmon_start__", "_ITM_deregisterTMCloneTable", "_ITM_registerTMCloneTable", "_Jv_RegisterClasses"];
+
 /// A library that an object needs, as it was found.
 pub(crate) struct Needed<'a> {
     pub(crate) path: &'a Path,
@@ -55,7 +59,8 @@ pub(crate) fn unresolved(object: &Object, libraries: &[&Object], versions: Versi
         object.defines(symbol.name, symbol.version.filter(|_| versions == Versions::Count))
     };
     let elsewhere = |symbol: &Symbol<'_>| libraries.iter().any(|library| defined(library, symbol));
-    let mut open: Vec<_> = object.bound_imports().filter(|symbol| !elsewhere(symbol)).collect();
+    let expected = |symbol: &Symbol<'_>| !symbol.weak || !NOWHERE.contains(&symbol.name);
+    let mut open: Vec<_> = object.bound_imports().filter(expected).filter(|symbol| !elsewhere(symbol)).collect();
     // Seldom one of its own, which a look at all of them shows; to sort a hundred thousand for that takes longer.
     let names: BTreeSet<&str> = open.iter().map(|symbol| symbol.name).collect();
     if !names.is_empty() && object.exports_one_of(&names) {
