@@ -85,6 +85,30 @@ fn a_library_beside_the_plugin_is_taken_where_the_policy_pins_it_and_no_other_in
     assert_eq!(returned(call(&mut loaded.cell, "g() -> i32", &[])), Value::Signed(1), "mapped from what was found");
 }
 
+/// Cells come from a process that has the machine's C++ library, which runs before anything confines it.
+#[test]
+fn a_pinned_library_of_a_usual_name_runs_in_the_cell_alone() {
+    let place = directory("usual");
+    let (plugin, library) = (place.join("plugin.so"), place.join("libstdc++.so.6"));
+    // A cell is process 1 of its own namespace.
+    let source = "#include <unistd.h>\nstatic int at;\n__attribute__((constructor)) static void on(void) { at = getpid(); }\n\
+                  int f(void) { return at; }";
+    cc("cc", &library, source, &["-Wl,-soname,libstdc++.so.6"]);
+    let at = format!("-L{}", place.display());
+    let flags = [at.as_str(), "-l:libstdc++.so.6", "-Wl,-rpath,$ORIGIN"];
+    cc("cc", &plugin, "int f(void); int g(void) { return f(); }", &flags);
+    let digest = audit(&library, &listing("pins-nothing", ["libc.so.6"])).digest.to_string();
+    let text = format!(
+        "lazaret = 1\nname = \"usual\"\n[trust]\nunsigned = true\n[elf]\n\
+         needed = [\"libc.so.6\", {{ name = \"libstdc++.so.6\", digest = \"{digest}\" }}]\n[syscalls]\nallow = [\"@compute\"]\n"
+    );
+    let policy = policy_file("usual", &text);
+    for _ in 0..2 {
+        let mut loaded = crate::support::load(&plugin, policy.to_str().expect("UTF-8")).expect("load");
+        assert_eq!(returned(call(&mut loaded.cell, "g() -> i32", &[])), Value::Signed(1));
+    }
+}
+
 #[test]
 fn a_library_that_does_not_go_by_the_name_it_is_needed_by_is_refused_before_the_loader_misses_it() {
     let (plugin, library) = redirecting("renamed", &["-Wl,-rpath,$ORIGIN"]);

@@ -14,7 +14,7 @@ use crate::cgroup::Delegated;
 use crate::closure::Audited;
 use crate::error::Error;
 use crate::kernel;
-use crate::libraries::Libraries;
+use crate::libraries::{Libraries, Library};
 use crate::open::{self, Opened};
 use crate::plan::{NamedLibraries, Planned};
 use crate::policies::Policies;
@@ -246,11 +246,13 @@ impl Host {
 
     /// A process to fork the cell from, and the libraries that the cell must still map.
     fn zygote(&self, planned: &Planned) -> Result<(Arc<Zygote>, NamedLibraries), CellError> {
+        let replaces = |(name, library): &(String, Arc<Library>)| self.libraries.replaces_usual(name, library);
+        let own = planned.runner().is_none() && planned.libraries().iter().any(replaces);
         loop {
             let zygote = match planned.layout() {
-                Layout::Shared => self.zygotes.of(&self.cell_program, planned.network())?,
+                Layout::Shared if !own => self.zygotes.of(&self.cell_program, planned.network())?,
                 // It forks this one cell and ends.
-                Layout::Fresh => Arc::new(Zygote::start(&self.cell_program, planned.network())?),
+                Layout::Shared | Layout::Fresh => Arc::new(Zygote::start(&self.cell_program, planned.network())?),
             };
             let mut rest = Vec::new();
             let mut outdated = false;

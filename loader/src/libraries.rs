@@ -152,7 +152,20 @@ impl Libraries {
     /// is not there.
     pub(crate) fn is_usual(&self, name: &str, library: &Library) -> bool {
         let there = |name: &str| self.is_resident(name) || USUAL.contains(&name);
-        USUAL.contains(&name) && library.object.as_ref().is_ok_and(|object| object.needed().all(there))
+        USUAL.contains(&name)
+            && library.object.as_ref().is_ok_and(|object| object.needed().all(there))
+            && self.is_of_the_machine(name, library)
+    }
+
+    /// Whether a library is another than the machine's of one of the usual names: a policy pins one that lies beside a
+    /// plugin. Its initialisers are not to run where cells come from, and a process that has the machine's would bind to that.
+    pub(crate) fn replaces_usual(&self, name: &str, library: &Library) -> bool {
+        USUAL.contains(&name) && !self.is_of_the_machine(name, library)
+    }
+
+    fn is_of_the_machine(&self, name: &str, library: &Library) -> bool {
+        let own = find(name, self).and_then(|path| self.library(&path).ok());
+        own.is_some_and(|own| std::ptr::eq(&raw const *own, library) || own.digest() == library.digest())
     }
 
     /// A library as it is now.
