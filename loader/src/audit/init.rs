@@ -40,10 +40,10 @@ pub(super) struct Initialisers {
 pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings) -> Initialisers {
     let mut single = Vec::new();
     for (tag, name) in [(DT_INIT, "DT_INIT"), (DT_FINI, "DT_FINI")] {
-        // Linkers write 0 for a function that does not exist; loaders then call nothing.
-        let address = dynamic.value(tag).filter(|&address| address != 0);
+        let address = dynamic.value(tag);
         single.extend(address.map(|address| (name, address)));
-        if let Some(address) = address.filter(|&address| !image.executable(address)) {
+        // musl takes 0 for no function, glibc calls the first byte of the file (`call_init` of `elf/dl-init.c`).
+        if let Some(address) = address.filter(|&address| address == 0 || !image.executable(address)) {
             findings
                 .refuse(Code::Init, || format!("`{name}` is not code of this file"))
                 .with("address", || hex(address));

@@ -469,6 +469,9 @@ fn initialisers_are_code_of_the_file() {
     refused(&with(|sample| sample.rela[0][2] = DATA), Code::Init);
     refused(&with(|sample| sample.tags.push((DT_INIT, DATA))), Code::Init);
     accepted(&with(|sample| sample.tags.push((DT_INIT, TEXT))).bytes);
+    // glibc calls what lies there, musl does not.
+    refused(&with(|sample| sample.tags.push((DT_INIT, 0))), Code::Init);
+    refused(&with(|sample| sample.tags.push((DT_FINI, 0))), Code::Init);
     refused(&edited(|built| built.set_tag(DT_INIT_ARRAYSZ, 12)), Code::Init);
     refused(&with(|sample| sample.rela[0][0] = DATA + 4), Code::Init);
     refused(&with(|sample| sample.relr = vec![DATA]), Code::Init); // written twice
