@@ -17,7 +17,7 @@ pub(super) enum Written {
     Own(u64),
     /// What the symbol of that index stands for, known only when it is bound.
     Symbol(u32),
-    /// Anything else.
+    /// Anything else, such as a place behind what a symbol stands for.
     Other,
 }
 
@@ -60,7 +60,14 @@ pub(super) fn read(image: &Image<'_>, dynamic: &Dynamic, findings: &mut Findings
                 continue;
             }
         };
+        let array = &image.dynamic;
+        let shared = start < array.vaddr.saturating_add(array.memsz) && start.saturating_add(size) > array.vaddr;
         match image.read(start, size) {
+            // glibc adds the load address to some of its words (`elf_get_dynamic_info`): no relocation shows what is called.
+            Some(_) if shared => {
+                let what = || format!("`{name}` shares bytes with the dynamic array, which loaders adjust");
+                findings.refuse(Code::Init, what).with("address", || hex(start));
+            }
             Some(bytes) if size % SLOT == 0 => {
                 let slots = vec![None; bytes.as_chunks::<8>().0.len()];
                 arrays.push(Array { name, start, end: start.saturating_add(size), slots });

@@ -134,6 +134,15 @@ pub(super) fn read(
     if dynamic.value(DT_PLTREL).is_some() && !promised {
         findings.refuse(Code::RelocationTable, || "`DT_PLTREL` stands without the table that it is about".to_owned());
     }
+    // glibc takes one that ends where the other ends for a part of it (`_ELF_DYNAMIC_DO_RELOC`), however long it is.
+    let range = |start, size| Some((dynamic.value(start)?, dynamic.value(start)?.checked_add(dynamic.value(size)?)?));
+    if let (Some(whole), Some(part)) = (range(DT_RELA, DT_RELASZ), range(DT_JMPREL, DT_PLTRELSZ))
+        && whole.1 == part.1
+        && part.0 < whole.0
+    {
+        let what = || "`DT_JMPREL` ends with `DT_RELA` and begins before it, which glibc does not apply".to_owned();
+        findings.refuse(Code::RelocationTable, what).with("DT_JMPREL", || hex(part.0)).with("DT_RELA", || hex(whole.0));
+    }
     let [rela, jmprel, relr] = [rela, jmprel, relr].map(Option::unwrap_or_default);
 
     let into_text = if dynamic.value(DT_TEXTREL).is_some() {
@@ -253,8 +262,10 @@ impl Pass<'_, '_> {
         self.check_target(target, kind.size());
         let written = match kind {
             Kind::Relative => Written::Own(addend),
-            Kind::Address => Written::Symbol(symbol),
-            Kind::Offset | Kind::Irelative | Kind::Module | Kind::ThreadPointer | Kind::Descriptor => Written::Other,
+            Kind::Address if addend == 0 => Written::Symbol(symbol),
+            Kind::Address | Kind::Offset | Kind::Irelative | Kind::Module | Kind::ThreadPointer | Kind::Descriptor => {
+                Written::Other
+            }
         };
         self.inits.write(self.image, target, kind.size(), written, self.findings);
     }

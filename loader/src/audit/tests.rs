@@ -477,6 +477,32 @@ fn initialisers_are_code_of_the_file() {
     refused(&with(|sample| sample.relr = vec![DATA]), Code::Init); // written twice
     let object = accepted(&with(|sample| sample.rela[0][0] = TABLE + 8).bytes);
     assert_eq!(object.remarks[0].code, Code::InitUnrelocated);
+    refused(&edited(|built| built.set_tag(DT_INIT_ARRAY, ARRAY + 8)), Code::Init); // glibc writes there
+    let behind = |addend| {
+        with(|sample| {
+            sample.rela = vec![sample.rela[1], relocation(DATA, 1, 2, addend)];
+            sample.relacount = 1;
+        })
+    };
+    let object = accepted(&behind(0).bytes);
+    let runs: Vec<_> = object.runs().map(|run| (run.address, run.symbol)).collect();
+    assert_eq!(runs, [(Some(TEXT), Some(("transform", 0)))]);
+    refused(&behind(4), Code::Init);
+}
+
+/// Of such tables glibc applies nothing, musl all.
+#[test]
+fn plt_relocations_do_not_end_with_others_that_they_are_no_part_of() {
+    let ending = |size: u64| {
+        edited(|built| {
+            let (start, length) = built.tables["jmprel"];
+            built.set_tag(DT_RELA, start + length - size);
+            built.set_tag(DT_RELASZ, size);
+            built.set_tag(DT_RELACOUNT, 0);
+        })
+    };
+    refused(&ending(0), Code::RelocationTable);
+    accepted(&ending(24).bytes);
 }
 
 #[test]
