@@ -120,6 +120,11 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     let tables: Vec<_> = sized.chain(hash_tables).chain(versions.tables.iter().cloned()).collect();
     exposed.judge(&image, &dynamic, &tables, resolvers, findings);
     findings.settle()?;
+    hash::find_all(&image, &dynamic, &symbols, strings.table, findings);
+    // What needs no C library is for either.
+    let glibc = |name: &str| name == "libc.so.6" || name.starts_with("ld-linux");
+    let glibc = needed.iter().any(|span| glibc(span.of(strings.table)));
+    symbols::bind(&symbols, &relocations.symbols, !glibc, strings.table, findings);
     let strict = second::Strict {
         header: &header,
         image: &image,

@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 
-use super::bytes::{entry, len, u32_at};
+use super::bytes::{entry, len, u32_at, u64_at};
 use super::dynamic::{DT_GNU_HASH, DT_HASH, Dynamic};
 use super::finding::{Code, Findings, Stop};
 use super::image::Image;
 use super::steps;
-use super::text::hex;
+use super::symbols::{Entry, STB_LOCAL};
+use super::text::{hex, shown};
 
 /// What the hash tables say about the symbol table.
 pub(super) struct Count {
@@ -142,8 +143,115 @@ fn sysv(image: &Image<'_>, address: u64, findings: &mut Findings) -> Result<(u64
     Ok((nchain.into(), address..address.saturating_add(words.saturating_mul(4))))
 }
 
-/// The GNU hash of a name, for tests and tools that build tables.
-#[cfg(test)]
+/// Refuses definitions that no loader finds. A relocation that names one is bound to another file's, though this one has
+/// what looks like its own: an import that no parser shows. Loaders ask the GNU table where there are two. `symbols` are
+/// all but the empty first one, of tables that [`read`] found to be sound.
+pub(super) fn find_all(
+    image: &Image<'_>,
+    dynamic: &Dynamic,
+    symbols: &[Entry],
+    strings: &str,
+    findings: &mut Findings,
+) {
+    let gnu = dynamic.value(DT_GNU_HASH).and_then(|address| Gnu::of(image.read_on(address)?));
+    let sysv = dynamic.value(DT_HASH).and_then(|address| sysv_buckets(image.read_on(address)?));
+    let mut chain = gnu.as_ref().map_or(0, |gnu| gnu.symoffset);
+    for (index, symbol) in (1_usize..).zip(symbols) {
+        steps::take(1);
+        let name = symbol.name.of(strings);
+        let found = || match (&gnu, &sysv) {
+            (Some(gnu), _) => gnu.finds(index, chain, name.as_bytes()),
+            (None, Some((count, buckets))) => {
+                let bucket = sysv_hash(name.as_bytes()).checked_rem(*count);
+                buckets.get(index).copied().flatten() == bucket
+            }
+            (None, None) => false,
+        };
+        if symbol.defined() && symbol.binding() != STB_LOCAL && !found() {
+            let what = || format!("the hash table does not find `{}`, which the file defines", shown(name));
+            findings.refuse(Code::Hash, what).with("index", || index.to_string());
+            if findings.enough() {
+                return;
+            }
+        }
+        if gnu.as_ref().is_some_and(|gnu| gnu.ends(index)) {
+            chain = index.saturating_add(1);
+        }
+    }
+}
+
+/// A GNU hash table.
+struct Gnu<'a> {
+    symoffset: usize,
+    shift: u32,
+    bloom: &'a [[u8; 8]],
+    buckets: &'a [[u8; 4]],
+    chains: &'a [[u8; 4]],
+}
+
+impl<'a> Gnu<'a> {
+    fn of(bytes: &'a [u8]) -> Option<Self> {
+        let (head, rest) = bytes.split_first_chunk::<16>()?;
+        let [buckets, symoffset, bloom] = [u32_at::<0, _>(head), u32_at::<4, _>(head), u32_at::<8, _>(head)]
+            .map(|number| usize::try_from(number).unwrap_or(usize::MAX));
+        let (bloom, rest) = rest.split_at_checked(bloom.checked_mul(8)?)?;
+        let (buckets, chains) = rest.split_at_checked(buckets.checked_mul(4)?)?;
+        let (bloom, buckets, chains) = (bloom.as_chunks().0, buckets.as_chunks().0, chains.as_chunks().0);
+        Some(Self { symoffset, shift: u32_at::<12, _>(head), bloom, buckets, chains })
+    }
+
+    fn chained(&self, index: usize) -> Option<u32> {
+        self.chains.get(index.checked_sub(self.symoffset)?).map(u32_at::<0, _>)
+    }
+
+    fn ends(&self, index: usize) -> bool {
+        self.chained(index).is_some_and(|hash| hash & 1 == 1)
+    }
+
+    /// Whether a lookup of `name` comes to a symbol, before which the last chain ended at `chain`.
+    fn finds(&self, index: usize, chain: usize, name: &[u8]) -> bool {
+        let hash = gnu_hash(name);
+        let place = |number: u32, of: usize| usize::try_from(number).ok()?.checked_rem(of);
+        let word = place(hash >> 6, self.bloom.len()).and_then(|at| self.bloom.get(at)).map_or(0, u64_at::<0, _>);
+        let passes = |bits: u32| word >> (bits & 63) & 1 == 1;
+        let bucket = place(hash, self.buckets.len()).and_then(|at| self.buckets.get(at)).map(u32_at::<0, _>);
+        let bucket = bucket.and_then(|bucket| usize::try_from(bucket).ok());
+        let same = self.chained(index).is_some_and(|chained| (chained ^ hash) >> 1 == 0);
+        same && passes(hash)
+            && passes(hash.checked_shr(self.shift).unwrap_or(0))
+            && bucket.is_some_and(|bucket| (chain..=index).contains(&bucket))
+    }
+}
+
+/// How many buckets a table has, and the bucket through which each symbol is come to.
+fn sysv_buckets(bytes: &[u8]) -> Option<(u32, Vec<Option<u32>>)> {
+    let head = entry::<8>(bytes, 0)?;
+    let (nbuckets, nchain) = (u32_at::<0, _>(head), u32_at::<4, _>(head));
+    let words = bytes.get(8..)?.as_chunks::<4>().0;
+    let (buckets, chains) = words.split_at_checked(usize::try_from(nbuckets).ok()?)?;
+    let chains = chains.get(..usize::try_from(nchain).ok()?)?;
+    let mut through = vec![None; chains.len()];
+    for (bucket, first) in (0_u32..).zip(buckets) {
+        let mut index = usize::try_from(u32_at::<0, _>(first)).ok()?;
+        // Chains do not meet: whatever was come to before would be a circle.
+        while index != 0 && through.get(index)?.is_none() {
+            *through.get_mut(index)? = Some(bucket);
+            index = usize::try_from(u32_at::<0, _>(chains.get(index)?)).ok()?;
+        }
+    }
+    Some((nbuckets, through))
+}
+
+/// The GNU hash of a name.
 pub(super) fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381_u32, |hash, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
+}
+
+/// The hash of a name in `DT_HASH`, and of versions (System V ABI, `elf_hash`).
+pub(super) fn sysv_hash(name: &[u8]) -> u32 {
+    name.iter().fold(0_u32, |hash, &byte| {
+        let hash = (hash << 4).wrapping_add(byte.into());
+        let high = hash & 0xf000_0000;
+        (hash ^ high >> 24) & !high
+    })
 }

@@ -141,6 +141,26 @@ pub(super) fn read(
     symbols
 }
 
+/// Refuses definitions that relocations name and loaders pass over: those are bound to another file's of the same name.
+/// `used` are positions in the symbol table, whose empty first one is not in `symbols`.
+pub(super) fn bind(symbols: &[Entry], used: &[u32], musl: bool, strings: &str, findings: &mut Findings) {
+    let at = |index: &u32| symbols.get(usize::try_from(*index).ok()?.checked_sub(1)?);
+    let definitions = used.iter().filter_map(at).filter(|entry| entry.defined() && entry.binding() != STB_LOCAL);
+    for symbol in definitions {
+        if findings.enough() {
+            return;
+        }
+        // `check_match` of glibc's `elf/dl-lookup.c`, `find_sym2` of musl's `ldso/dynlink.c`.
+        let empty = symbol.value == 0 && symbol.kind() != STT_TLS;
+        let of_musl = empty || symbol.kind() == STT_GNU_IFUNC || symbol.version & HIDDEN != 0;
+        if symbol.kind() == STT_SECTION || empty && symbol.section != SHN_ABS || musl && of_musl {
+            let name = shown(symbol.name.of(strings));
+            let what = || format!("a relocation names `{name}`, whose definition in the file loaders pass over");
+            findings.refuse(Code::Symbol, what).with("st_info", || hex(symbol.info.into()));
+        }
+    }
+}
+
 fn wrong_with(symbol: &Entry, image: &Image<'_>) -> Option<&'static str> {
     let (binding, kind) = (symbol.binding(), symbol.kind());
     if !matches!(binding, STB_LOCAL | STB_GLOBAL | STB_WEAK | STB_GNU_UNIQUE) {
@@ -161,6 +181,10 @@ fn wrong_with(symbol: &Entry, image: &Image<'_>) -> Option<&'static str> {
     }
     if symbol.section == SHN_COMMON {
         return Some("is a common block, which a linked file has none of");
+    }
+    // glibc takes the value for the address, musl adds the load address.
+    if symbol.section == SHN_ABS && symbol.function() {
+        return Some("is a function at a fixed address");
     }
     if symbol.section == SHN_ABS || matches!(kind, STT_SECTION | STT_TLS) {
         return None;

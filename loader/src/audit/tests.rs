@@ -236,12 +236,12 @@ fn strings_outside_the_table_are_refused() {
 fn a_name_shared_by_every_symbol_does_not_multiply() {
     let shared = |count: usize| {
         let mut built = with(|sample| {
-            sample.symbols.extend(std::iter::repeat_n(("x", 0x12, 7, TEXT), count));
+            sample.symbols.splice(0..0, std::iter::repeat_n(("x", 0x12, 0, 0), count));
             sample.string = Some((DT_RUNPATH, &[b'a'; 500]));
         });
         let runpath = built.tag_at(DT_RUNPATH) + 8;
         let (name, at) = (built.bytes[runpath..runpath + 4].to_vec(), built.table("symbols"));
-        (4..count + 4).for_each(|symbol| built.put(at + symbol * 24, &name));
+        (1..=count).for_each(|symbol| built.put(at + symbol * 24, &name));
         built
     };
     accepted(&shared(4).bytes);
@@ -503,6 +503,48 @@ fn plt_relocations_do_not_end_with_others_that_they_are_no_part_of() {
     };
     refused(&ending(0), Code::RelocationTable);
     accepted(&ending(24).bytes);
+}
+
+/// Loaders bind to the next file that defines the name: an import that the symbol table does not show.
+#[test]
+fn a_definition_that_loaders_do_not_find_is_refused() {
+    let table = |built: &Built, name: &str| built.tables[name].0 as usize;
+    // In front of what the table covers, where imports stand.
+    let uncovered = edited(|built| {
+        let at = table(built, "symbols") + 24;
+        built.put(at + 4, &[0x10, 0, 9, 0]);
+        built.put(at + 8, &TABLE.to_le_bytes());
+    });
+    refused(&uncovered, Code::Hash);
+    let other_hash = edited(|built| {
+        let at = table(built, "gnu") + 28;
+        built.bytes[at] ^= 0x10;
+    });
+    refused(&other_hash, Code::Hash);
+    refused(&edited(|built| built.put(table(built, "gnu") + 16, &[0; 8])), Code::Hash);
+    let sysv = |first: u32| {
+        let mut built = with(|sample| sample.hash = HashStyle::Sysv);
+        built.put(table(&built, "hash") + 8, &first.to_le_bytes());
+        built
+    };
+    accepted(&sysv(3).bytes);
+    refused(&sysv(1), Code::Hash);
+    // Found by their names, and passed over for what they are.
+    let used = |info: u8, section: u16, value: u64, libc: &'static str| {
+        with(|sample| {
+            sample.symbols.push(("other", info, section, value));
+            sample.rela.push(relocation(TABLE + 0x20, 1, 4, 0));
+            (sample.needed, sample.version_file) = (vec![libc], libc);
+        })
+    };
+    accepted(&used(0x10, 9, TABLE, "libc.so.6").bytes);
+    accepted(&used(0x1a, 7, TEXT, "libc.so.6").bytes);
+    accepted(&used(0x11, 0xfff1, 0, "libc.so.6").bytes);
+    refused(&used(0x10, 9, 0, "libc.so.6"), Code::Symbol);
+    refused(&used(0x13, 9, TABLE, "libc.so.6"), Code::Symbol);
+    refused(&used(0x1a, 7, TEXT, "libc.so"), Code::Symbol);
+    refused(&used(0x11, 0xfff1, 0, "libc.so"), Code::Symbol);
+    refused(&used(0x12, 0xfff1, TEXT, "libc.so.6"), Code::Symbol);
 }
 
 #[test]
