@@ -4,6 +4,7 @@
 use lazaret_policy::Arch;
 
 use super::dynamic::*;
+use super::hash::sysv_hash;
 use super::image::{PT_DYNAMIC, PT_GNU_STACK, PT_LOAD};
 use super::sample::*;
 use super::{Code, Finding, Object, Severity, read};
@@ -258,6 +259,7 @@ fn a_long_version_used_by_every_symbol_does_not_multiply() {
         let runpath = built.tag_at(DT_RUNPATH) + 8;
         let (name, at) = (built.bytes[runpath..runpath + 4].to_vec(), built.table("verneed"));
         built.put(at + 24, &name);
+        built.put(at + 16, &sysv_hash(&[b'V'; 500]).to_le_bytes());
         built
     };
     accepted(&versioned(4).bytes);
@@ -554,6 +556,16 @@ fn versions_belong_to_dependencies_and_exist() {
     refused(&edited(|built| built.bytes[built.tables["versym"].0 as usize + 2] = 9), Code::Versions);
     refused(&edited(|built| built.bytes[built.tables["verneed"].0 as usize + 2] = 2), Code::Versions);
     refused(&with(|sample| sample.tags.push((DT_VERDEF, 0x280))), Code::Versions);
+    let versioned = |at: usize, value: u16, number: u16| {
+        edited(|built| {
+            built.put(built.tables["verneed"].0 as usize + at, &value.to_le_bytes());
+            built.put(built.tables["versym"].0 as usize + 2, &number.to_le_bytes());
+        })
+    };
+    accepted(&versioned(22, 3, 3).bytes);
+    // The number of symbols that have no version, and a hash by which glibc takes it for none.
+    refused(&versioned(22, 1, 1), Code::Versions);
+    refused(&versioned(16, 0, 2), Code::Versions);
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::bytes::{entry, len, u16_at, u32_at};
 use super::dynamic::{DT_VERDEF, DT_VERDEFNUM, DT_VERNEED, DT_VERNEEDNUM, DT_VERSYM, Dynamic};
 use super::finding::{Code, Findings, Stop};
+use super::hash::sysv_hash;
 use super::image::Image;
 use super::steps;
 use super::strings::{Span, Strings};
@@ -168,8 +169,26 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn define(&mut self, number: u16, version: Version) {
-        if self.by_number.insert(number & !HIDDEN, version).is_some() {
+    /// Notes a version. glibc finds it by the hash that stands beside its name, and takes whatever number it has for one
+    /// of symbols (`_dl_check_map_versions` of `elf/dl-version.c`): 0 and 1 are those of symbols without a version.
+    fn define(&mut self, number: u16, hash: u32, version: Version) {
+        // The file's own name, which no symbol has for a version.
+        let base = version.library.is_none() && version.flags & VER_FLG_BASE != 0;
+        let number = number & !HIDDEN;
+        let table = self.strings.table;
+        let name = version.name.of(table);
+        let wrong = if base != (number == 1) || number == 0 {
+            Some("has a number that stands for something else")
+        } else if !base && hash != sysv_hash(name.as_bytes()) {
+            Some("has the hash of another name")
+        } else {
+            None
+        };
+        if let Some(wrong) = wrong {
+            let what = || format!("the version `{}` {wrong}", shown(name));
+            self.findings.refuse(Code::Versions, what).with("version", || number.to_string());
+        }
+        if self.by_number.insert(number, version).is_some() {
             self.findings.refuse(Code::Versions, || format!("two versions have the number {number}"));
         }
     }
@@ -190,10 +209,10 @@ impl Reader<'_, '_, '_> {
             self.take_room()?;
             steps::take(1);
             let Some(aux) = entry::<16>(self.bytes, at) else { return Err(self.wrong("reaches outside its segment")) };
-            let (flags, number) = (u16_at::<4, _>(aux), u16_at::<6, _>(aux));
+            let (hash, flags, number) = (u32_at::<0, _>(aux), u16_at::<4, _>(aux), u16_at::<6, _>(aux));
             let (name, next) = (u32_at::<8, _>(aux), u32_at::<12, _>(aux));
             let name = self.string(name)?;
-            self.define(number, Version { name, library: Some(library), flags });
+            self.define(number, hash, Version { name, library: Some(library), flags });
             if (next == 0) != (left == 0) {
                 return Err(self.wrong("has a list that does not have as many entries as it says"));
             }
@@ -209,7 +228,7 @@ impl Reader<'_, '_, '_> {
         };
         let (flags, number, auxes) =
             (u16_at::<2, _>(definition), u16_at::<4, _>(definition), u16_at::<6, _>(definition));
-        let (aux, next) = (u32_at::<12, _>(definition), u32_at::<16, _>(definition));
+        let (hash, aux, next) = (u32_at::<8, _>(definition), u32_at::<12, _>(definition), u32_at::<16, _>(definition));
         let at = self.step(at, aux)?;
         self.take_room()?;
         // The first name is the version, others are its ancestors.
@@ -217,7 +236,7 @@ impl Reader<'_, '_, '_> {
             return Err(self.wrong("has a version without a name"));
         };
         let name = self.string(u32_at::<0, _>(aux))?;
-        self.define(number, Version { name, library: None, flags });
+        self.define(number, hash, Version { name, library: None, flags });
         Ok(next)
     }
 }
