@@ -304,14 +304,16 @@ impl Machine {
         }
     }
 
-    /// Whether the machine answers for a file, wherever a search path led: it lies beneath the directories in which the
-    /// machine keeps libraries, and nobody but root can change it or what leads to it.
-    pub(crate) fn answers_for(&self, path: &Path) -> bool {
-        let Ok(path) = fs::canonicalize(path) else { return false };
+    /// Where a file is that the machine answers for, wherever a search path led: it lies beneath the directories in which
+    /// the machine keeps libraries, and nobody but root can change it or what leads to it. That is the path to read: a link
+    /// in somebody's directory can lead elsewhere by then.
+    pub(crate) fn answers_for(&self, path: &Path) -> Option<PathBuf> {
+        let path = fs::canonicalize(path).ok()?;
         let cached = self.cache.iter().filter_map(|entry| entry.path.parent());
         let known: BTreeSet<&Path> = self.directories.iter().map(PathBuf::as_path).chain(cached).collect();
         let beneath = known.into_iter().filter_map(|known| fs::canonicalize(known).ok());
-        beneath.into_iter().any(|known| path.starts_with(known)) && owners(&path, &[0]).is_ok()
+        let answers = beneath.into_iter().any(|known| path.starts_with(known)) && owners(&path, &[0]).is_ok();
+        answers.then_some(path)
     }
 
     /// What is wrong with the directories of an object's search path: each with the reason.

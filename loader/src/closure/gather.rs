@@ -163,13 +163,19 @@ impl<'a> Closure<'a> {
             return None;
         };
         let led = matches!(found.by, FoundBy::Rpath | FoundBy::Runpath);
-        if led && listed.value.digest.is_none() && !self.search.answers_for(&found.path) {
+        let file = if led && listed.value.digest.is_none() {
             // Before it is read: a name in a policy means the machine's library, not whatever a plugin brings along.
-            let what = format!("a search path leads to a file for `{}` that is not one of the machine's", escape(name));
-            self.missing.push(refuse(Code::LibraryRedirected, what).with("path", open::shown(&found.path)));
-            return None;
-        }
-        let library = match self.machine.library(&found.path) {
+            let Some(file) = self.search.answers_for(&found.path) else {
+                let what =
+                    format!("a search path leads to a file for `{}` that is not one of the machine's", escape(name));
+                self.missing.push(refuse(Code::LibraryRedirected, what).with("path", open::shown(&found.path)));
+                return None;
+            };
+            file
+        } else {
+            found.path.clone()
+        };
+        let library = match self.machine.library(&file) {
             Ok(library) => library,
             Err(error) => {
                 self.missing.push(refuse(Code::LibraryMissing, error.to_string()));
