@@ -155,7 +155,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         rpath,
         runpath,
         build_id: notes::build_id(&image).map(<[u8]>::to_vec),
-        code: code::layout(&image),
+        code: code::layout(&image, arch),
         loads: image.loads.iter().map(load).collect(),
         relro: image.of_kind(PT_GNU_RELRO).find(|relro| relro.memsz > 0).map(|relro| (relro.vaddr, relro.memsz)),
         flags: dynamic.value(DT_FLAGS).unwrap_or(0),

@@ -34,7 +34,7 @@ const NEARBY_WORDS: usize = 12;
 pub struct DirectSyscalls {
     /// Instructions that enter the kernel.
     pub instructions: u64,
-    /// Bytes of such instructions that lie inside others, or in data that can be executed. Always 0 on aarch64.
+    /// Bytes of such instructions that lie inside others, in data that can be executed, or beside a segment and in its pages.
     pub bytes: u64,
     /// How many executable bytes were searched.
     pub searched: u64,
@@ -98,11 +98,13 @@ pub(super) struct Part {
     address: u64,
     offset: u64,
     size: u64,
+    /// Whether a segment does not describe it: pages are mapped whole, so it can be executed all the same.
+    beside: bool,
 }
 
 impl Part {
     fn of(segment: &Segment) -> Self {
-        Self { address: segment.vaddr, offset: segment.offset, size: segment.filesz }
+        Self { address: segment.vaddr, offset: segment.offset, size: segment.filesz, beside: false }
     }
 
     fn bytes<'a>(&self, file: &'a [u8]) -> &'a [u8] {
@@ -116,7 +118,17 @@ impl Part {
             address: self.address.saturating_add(gone),
             offset: self.offset.saturating_add(gone),
             size: self.size.saturating_sub(gone),
+            ..*self
         }
+    }
+
+    fn end(&self) -> u64 {
+        self.offset.saturating_add(self.size)
+    }
+
+    /// The part up to a place of the file.
+    fn up_to(&self, offset: u64) -> Self {
+        Self { size: self.size.min(offset.saturating_sub(self.offset)), ..*self }
     }
 }
 
@@ -129,7 +141,7 @@ pub(super) struct Layout {
     unwind: Option<Part>,
 }
 
-pub(super) fn layout(image: &Image<'_>) -> Layout {
+pub(super) fn layout(image: &Image<'_>, arch: Arch) -> Layout {
     let mut parts: Vec<_> = image.loads.iter().filter(|load| load.executable()).map(Part::of).collect();
     parts.sort_by_key(|part| part.offset);
     let mut searched = 0_u64;
@@ -138,7 +150,54 @@ pub(super) fn layout(image: &Image<'_>) -> Layout {
         searched = searched.max(part.offset.saturating_add(part.size));
     }
     parts.retain(|part| part.size > 0);
+    let beside = beside(image, arch, &parts);
+    parts.extend(beside);
     Layout { executable: parts, unwind: image.of_kind(PT_GNU_EH_FRAME).next().map(Part::of) }
+}
+
+/// What lies in the file before and behind executable segments and comes into memory with their first and last page, but for
+/// what is searched already. With each come the few bytes around it in which one of the instructions could begin or end.
+fn beside(image: &Image<'_>, arch: Arch, searched: &[Part]) -> Vec<Part> {
+    let shared = match arch {
+        Arch::X86_64 => 1,
+        Arch::Aarch64 => 3,
+    };
+    let mask = image.page().saturating_sub(1);
+    let file = len(image.bytes.len());
+    let mut found: Vec<Part> = Vec::new();
+    for load in image.loads.iter().filter(|load| load.executable() && load.filesz > 0) {
+        let whole = Part::of(load);
+        let before = whole.offset & mask;
+        let head = Part {
+            address: whole.address.saturating_sub(before),
+            offset: whole.offset.saturating_sub(before),
+            size: before,
+            beside: true,
+        };
+        let end = (whole.end().saturating_add(mask) & !mask).min(file);
+        let tail = Part { size: end.saturating_sub(whole.offset), beside: true, ..whole }.from(whole.end());
+        found.push(head);
+        // Behind what comes from the file a loader writes zeros.
+        found.extend((load.memsz == load.filesz).then_some(tail));
+    }
+    for part in searched {
+        let cut = |one: Part| [one.up_to(part.offset), one.from(part.end())].into_iter().filter(|one| one.size > 0);
+        found = found.into_iter().flat_map(cut).collect();
+    }
+    found.sort_by_key(|part| part.offset);
+    let mut searched_to = 0_u64;
+    for part in &mut found {
+        *part = part.from(searched_to);
+        searched_to = searched_to.max(part.end());
+    }
+    found.retain(|part| part.size > 0);
+    for part in &mut found {
+        let (start, size) = (part.offset.min(shared), part.size);
+        part.address = part.address.saturating_sub(start);
+        part.offset = part.offset.saturating_sub(start);
+        part.size = size.saturating_add(start).saturating_add(shared).min(file.saturating_sub(part.offset));
+    }
+    found
 }
 
 /// Searches what a file lets the processor execute. `bytes` are those that the object was read from.
@@ -285,7 +344,7 @@ fn search_words(code: &[u8], within: Range<usize>, part: &Part, anchors: &Anchor
                 let before = words.get(index.saturating_sub(NEARBY_WORDS)..index).unwrap_or_default();
                 let number = before.iter().rev().find_map(|word| moved_to_8(u32::from_le_bytes(*word)));
                 let at = index.saturating_mul(4).saturating_add(skip);
-                found.add(Kind::Svc, true, at, part, number, anchors);
+                found.add(Kind::Svc, !part.beside, at, part, number, anchors);
             }
         }
     }

@@ -116,6 +116,11 @@ impl<'a> Image<'a> {
         self.backed(address, 1).is_some_and(Segment::executable)
     }
 
+    /// The largest page size with which the file can be mapped.
+    pub(super) fn page(&self) -> u64 {
+        self.page
+    }
+
     /// Whether an address is mapped though no `PT_LOAD` describes it: loaders map whole pages.
     fn in_a_page(&self, address: u64) -> bool {
         let mask = self.page.saturating_sub(1);

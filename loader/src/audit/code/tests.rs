@@ -1,7 +1,7 @@
 //! Crafted code in the sample, whose one function `transform` begins with its text.
 
 use super::super::read;
-use super::super::sample::{SPARE, Sample, TEXT};
+use super::super::sample::{FILESZ, LOAD_CODE, MEMSZ, SPARE, Sample, TEXT};
 use super::x86::MAX_RUN;
 use super::*;
 use crate::noise::Noise;
@@ -48,6 +48,29 @@ fn every_way_to_load_a_number_is_read_and_none_is_made_up() {
     assert_eq!(after(&[0x90; 100]), Some(None));
     let twice = x86(&[0xb8, 59, 0, 0, 0, 0x0f, 0x05, 0x0f, 0x05]);
     assert_eq!(twice.places.iter().map(|place| place.number).collect::<Vec<_>>(), [Some(59), None]);
+}
+
+/// Pages are mapped whole, so what stands in the file behind a segment can be executed with it.
+#[test]
+fn what_shares_a_page_with_code_is_searched() {
+    for (arch, code) in [(Arch::X86_64, &[0x0f, 0x05][..]), (Arch::Aarch64, &0xd400_0001_u32.to_le_bytes())] {
+        let at = |place: u64| {
+            let mut built = Sample::of(arch).build();
+            built.set_segment(LOAD_CODE, FILESZ, 0x800);
+            built.set_segment(LOAD_CODE, MEMSZ, 0x800);
+            built.put((TEXT + place) as usize, code);
+            let object = read(&built.bytes, arch).expect("the sample has one reading");
+            let found = direct_syscalls(&built.bytes, &object);
+            (found.instructions, found.bytes, found.places.first().map(|place| place.address))
+        };
+        assert_eq!(at(0x900), (0, 1, Some(TEXT + 0x900)));
+        assert_eq!(at(0xffc), (0, 1, Some(TEXT + 0xffc)));
+        let last = 0x800 - code.len() as u64;
+        assert_eq!(at(last).0 + at(last).1, 1, "once, though it stands at the end");
+        if arch == Arch::X86_64 {
+            assert_eq!(at(0x7ff), (0, 1, Some(TEXT + 0x7ff)));
+        }
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ pub(super) fn search(
             let address = part.address.saturating_add(len(at));
             let anchor = anchors.before(address, part).saturating_sub(part.address);
             let anchor = usize::try_from(anchor).unwrap_or(at).max(at.saturating_sub(MAX_RUN));
-            let instruction = sweep.is_instruction(at, kind, anchor);
+            let instruction = !part.beside && sweep.is_instruction(at, kind, anchor);
             let number = if instruction { sweep.number(at) } else { None };
             found.add(kind, instruction, at, part, number, anchors);
         }
