@@ -1,6 +1,6 @@
 //! The libraries that are mapped with a plugin as a picture: who needs whom, what was not found, what is refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::page::{markup, put};
 use crate::Audit;
@@ -10,6 +10,8 @@ const WIDTH: usize = 200;
 const HEIGHT: usize = 30;
 /// Between columns, and between the boxes of one.
 const GAP: (usize, usize) = (70, 14);
+/// Most boxes; no more libraries are mapped than that, and the others are in the list of what is needed.
+const MAX_NODES: usize = 256;
 /// Letters that fit into a box.
 const LETTERS: usize = 25;
 
@@ -75,10 +77,12 @@ fn nodes(audit: &Audit) -> Vec<Node<'_>> {
     let class = if audit.report.verdict == Verdict::Refused { "own bad" } else { "own" };
     let title = format!("{}, the file itself", audit.file);
     let mut nodes = vec![Node { name: &audit.file, class, title, column: 0, row: 0, needs: own }];
+    let mut known: BTreeSet<&str> = nodes.iter().map(|node| node.name).collect();
     let mut at = 0;
     while let Some(node) = nodes.get(at) {
         for name in node.needs.clone() {
-            if nodes.iter().all(|node| node.name != name) {
+            // A hostile file needs a hundred thousand others: nobody looks at such a picture.
+            if nodes.len() < MAX_NODES && known.insert(name) {
                 nodes.push(library(audit, name));
             }
         }
