@@ -21,6 +21,15 @@ pub fn judge(manifest: Option<&[u8]>, signature: &[u8]) {
     drop(verify(&evidence, None, &rules));
 }
 
+/// Writes something as JSON, which is total and printable whatever a file says.
+///
+/// # Panics
+/// Where it is not.
+pub fn printable(said: &impl serde::Serialize) {
+    let text = serde_json::to_string(said).expect("it is data");
+    assert!(text.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "{text:?}");
+}
+
 /// Writes seeds that are made rather than kept into the directory that `LAZARET_FUZZ_SEEDS` names, before the fuzzer reads it.
 ///
 /// # Panics

@@ -80,7 +80,7 @@ struct Known {
 
 impl Known {
     fn new() -> Self {
-        let library = crate::closure::find("libc.so.6").expect("a C library");
+        let library = crate::closure::find("libc.so.6", &crate::libraries::Libraries::default()).expect("a C library");
         let bytes = std::fs::read(library).expect("the C library can be read");
         let object = audit::read(&bytes, Arch::NATIVE).expect("it has one reading");
         let policy = Policies::of_this_machine().and_then(|all| all.resolve("builtin:file-reader")).expect("a profile");
