@@ -165,6 +165,19 @@ impl File {
         self
     }
 
+    /// The file with names of letters where they were any bytes. Others are refused, and what is refused no loader sees.
+    #[must_use]
+    pub fn legible(mut self) -> Self {
+        let Shape { soname, rpath, runpath, exports, .. } = &mut self.shape;
+        let texts = [soname, rpath, runpath].into_iter().flatten();
+        for text in texts.chain(exports.iter_mut().map(|export| &mut export.name)) {
+            if let Text::Letters(bytes) = text {
+                bytes.iter_mut().for_each(|byte| *byte = b'a' + *byte % 26);
+            }
+        }
+        self
+    }
+
     /// Whether nothing was changed after the file was made.
     #[must_use]
     pub fn is_whole(&self) -> bool {
