@@ -33,13 +33,13 @@ soak:
 	$(CARGO) bench --locked --bench soak
 
 # Ten minutes for each fuzz target, from the seeds that are kept or made and what earlier runs found; a line for each. Needs
-# cargo-fuzz and a nightly compiler, and for the target that looks into cells root.
+# cargo-fuzz and a nightly compiler, and for the target that looks into cells root. FUZZ_TARGETS names some of them.
 FUZZ_SECONDS ?= 600
 fuzz:
 	tests/setup cc c++ ssh-keygen
 	$(CARGO) build --locked --bins
 	programs=$$($(CARGO) metadata --format-version 1 --no-deps --locked | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/debug; \
-		LAZARET=$$programs/lazaret LAZARET_CELL=$$programs/lazaret-cell fuzz/run $(FUZZ_SECONDS)
+		LAZARET=$$programs/lazaret LAZARET_CELL=$$programs/lazaret-cell fuzz/run $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 # Whether the targets still compile, with the usual compiler. Apart from `check`: it builds every dependency once more.
 fuzz-check:

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use lazaret::audit::{Object, Report, SymbolKind, read};
 use lazaret::{Cell, CellError, Error, Host, Opened, Outcome, Ready, Signature, Value};
@@ -17,9 +16,8 @@ use lazaret_fuzz::{elf, noise, seed};
 use lazaret_policy::{Arch, Policy};
 
 const PAGE: u64 = 0x1000;
-/// A load and its calls end by the policy's limits; this is those and room for a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Permits whatever can be loaded: what is asked is whether the audit was right, not whether a policy is strict.
+/// Permits whatever can be loaded: what is asked is whether the audit was right, not whether a policy is strict. A load and
+/// its calls end by these limits before the fuzzer's own ends the run.
 const POLICY: &str = "lazaret = 1\nname = \"mapped\"\n[trust]\nunsigned = true\n[elf]\n\
                       needed = [\"libc.so.6\", \"libm.so.6\", \"ld-linux-x86-64.so.2\"]\n\
                       [syscalls]\nallow = [\"@compute\"]\n[limits]\ncall-time = \"2 s\"\nload-time = \"5 s\"\n";
@@ -70,7 +68,6 @@ impl Bench {
     /// Whether it was loaded, and so compared.
     fn load(&self, bytes: &[u8], ran: Option<u64>) -> bool {
         fs::write(&self.file, bytes).expect("the plugin can be written");
-        let began = Instant::now();
         let before = sealed(Path::new("/proc/self/maps"));
         let planned = self.host.prepare(Opened::open(&self.file).expect("it can be read"), Arc::clone(&self.policy));
         let planned = match planned {
@@ -78,13 +75,10 @@ impl Bench {
             Err(Error::Audit(_)) => return false,
             Err(other) => panic!("refused by another step than the audit: {other:?}"),
         };
-        let prepared = began.elapsed();
         let object = read(bytes, Arch::NATIVE).expect("the host's audit accepted it");
         let new: Vec<_> =
             sealed(Path::new("/proc/self/maps")).into_keys().filter(|file| !before.contains_key(file)).collect();
-        let started = self.host.start(&planned);
-        let mapped = began.elapsed();
-        let loaded = match started {
+        let loaded = match self.host.start(&planned) {
             Ok(loaded) => {
                 self.compare(loaded.cell, &object, &new, ran);
                 true
@@ -92,8 +86,6 @@ impl Bench {
             Err(Error::Cell(CellError::NotMapped { .. } | CellError::Died(_))) if ran.is_none() => false,
             Err(error) => panic!("the audit accepted what a cell could not load: {error:?}"),
         };
-        let ended = began.elapsed();
-        assert!(ended < PATIENCE, "prepared after {prepared:?}, mapped after {mapped:?}, called after {ended:?}");
         assert!(self.descriptors == 0 || descriptors() <= self.descriptors + 8, "descriptors are left behind");
         loaded
     }
