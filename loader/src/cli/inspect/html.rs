@@ -6,7 +6,7 @@ use std::path::Path;
 use lazaret_policy::Policy;
 
 use super::super::page::{self, escape, markup, put, sentence};
-use super::terminal::{bytes, counted, facts_of, kinds, tallied};
+use super::terminal::{bytes, counted, facts_of, kinds, place_of, tallied};
 use super::{graph, origin};
 use crate::audit::{DirectSyscalls, Facts, Finding, Load, Severity, Verdict, tally};
 use crate::error::chain;
@@ -248,7 +248,7 @@ fn libraries(page: &mut String, libraries: &[LibraryAudit]) {
             format_args!(
                 "<tr><th scope=\"row\">{}</th><td class=\"mono\">{}<br><span class=\"quiet\">{}</span></td><td>{found}</td></tr>\n",
                 markup(&library.name),
-                markup(&shown(&library.path)),
+                markup(&place_of(library)),
                 library.digest
             ),
         );
@@ -318,7 +318,7 @@ fn direct_syscalls(page: &mut String, found: &DirectSyscalls) {
         return;
     }
     let bytes = if found.bytes > 0 {
-        format!(", and {} places in other instructions or in data", found.bytes)
+        format!(", and {} in other instructions or in data", counted(found.bytes, "place"))
     } else {
         String::new()
     };

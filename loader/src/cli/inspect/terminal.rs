@@ -10,7 +10,7 @@ use super::origin;
 use crate::audit::{Code, DirectSyscalls, Facts, Finding, Place, RunFact, Severity, Verdict, tally};
 use crate::open::shown;
 use crate::reach::{Names, Reach};
-use crate::{Audit, LibraryAudit};
+use crate::{Audit, FoundBy, LibraryAudit};
 
 /// Where the second column begins.
 const COLUMN: usize = 24;
@@ -219,6 +219,16 @@ fn reach(reach: &[Reach], paint: &Paint, out: &mut impl Write) -> io::Result<()>
     if everyday.is_empty() { Ok(()) } else { row(out, "everyday", &everyday.join(", ")) }
 }
 
+/// Where a library is, and what led there if that was a stranger's search path.
+pub(super) fn place_of(library: &LibraryAudit) -> String {
+    let led = match library.found_by {
+        FoundBy::Rpath => ", found by `DT_RPATH`",
+        FoundBy::Runpath => ", found by `DT_RUNPATH`",
+        FoundBy::Cache | FoundBy::PathFile | FoundBy::Default => "",
+    };
+    format!("{}{led}", shown(&library.path))
+}
+
 fn libraries(libraries: &[LibraryAudit], paint: &Paint, out: &mut impl Write) -> io::Result<()> {
     if libraries.is_empty() {
         return Ok(());
@@ -227,7 +237,7 @@ fn libraries(libraries: &[LibraryAudit], paint: &Paint, out: &mut impl Write) ->
     for library in libraries {
         let notes = tally(&library.findings)[2];
         let notes = if notes > 0 { format!("  ({})", counted(notes, "note")) } else { String::new() };
-        row(out, &library.name, &format!("{}{notes}", shown(&library.path)))?;
+        row(out, &library.name, &format!("{}{notes}", place_of(library)))?;
         // Notes on libraries of the system are many and nobody's to mend; they are in the JSON form.
         for finding in library.findings.iter().filter(|finding| finding.severity != Severity::Note) {
             put(out, &format!("    {} ", paint.bold_red(finding.code.name())), 6, &finding.what)?;
