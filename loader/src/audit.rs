@@ -104,7 +104,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
     let versions = versions::read(&image, &dynamic, &mut strings, &needed, count, findings)?;
     let symbols = symbols::read(&image, table, &versions, &mut strings, findings);
     let ifuncs = symbols.iter().filter(|symbol| symbol.defined() && symbol.kind() == symbols::STT_GNU_IFUNC).count();
-    let resolvers = relocations.irelative.saturating_add(bytes::len(ifuncs));
+    let resolvers = relocations.irelative.saturating_add(len(ifuncs));
     let sized = [
         (DT_STRTAB, dynamic.value(DT_STRSZ)),
         (DT_SYMTAB, Some(count.saturating_mul(symbols::SYMBOL))),
@@ -174,7 +174,7 @@ fn object(bytes: &[u8], arch: Arch, findings: &mut Findings) -> Result<Object, S
         c_names: OnceLock::new(),
         functions: OnceLock::new(),
         remarks: Vec::new(),
-        definitions: std::sync::OnceLock::new(),
+        definitions: OnceLock::new(),
     })
 }
 

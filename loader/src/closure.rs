@@ -270,8 +270,8 @@ fn audited(
 
 /// Whether the file is the installed library of its own name: it takes no other's place then.
 fn is_the_library_itself(object: &Object, digest: Digest, machine: &Libraries) -> bool {
-    let installed = object.soname().and_then(|name| find(name, machine)).and_then(|path| open::seal(&path).ok());
-    installed.is_some_and(|installed| digest_of(&installed) == digest)
+    let installed = object.soname().and_then(|name| machine.installed(name));
+    installed.is_some_and(|installed| installed.digest() == digest)
 }
 
 fn judge(object: &Object, subject: Subject, policy: &Policy) -> Vec<Finding> {

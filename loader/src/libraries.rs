@@ -163,9 +163,14 @@ impl Libraries {
         USUAL.contains(&name) && !self.is_of_the_machine(name, library)
     }
 
+    /// The machine's library of a name.
+    pub(crate) fn installed(&self, name: &str) -> Option<Arc<Library>> {
+        self.library(&find(name, self)?).ok()
+    }
+
     fn is_of_the_machine(&self, name: &str, library: &Library) -> bool {
-        let own = find(name, self).and_then(|path| self.library(&path).ok());
-        own.is_some_and(|own| std::ptr::eq(&raw const *own, library) || own.digest() == library.digest())
+        self.installed(name)
+            .is_some_and(|own| std::ptr::eq(&raw const *own, library) || own.digest() == library.digest())
     }
 
     /// A library as it is now.
